@@ -1,0 +1,200 @@
+"""Running other programs: input by pipe, streamed output, time limits, cancellation.
+
+The only module that imports ``subprocess``. A program gets a process group of its own, so that a time
+limit or an interruption ends it with all its children and never leaves one behind.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import IO, Protocol
+
+from pipeline.errors import Interrupted, Unavailable, WorkFailed
+
+__all__ = ["Completed", "ProcessRunner", "TimeLimitExceeded", "find_program", "run_process"]
+
+_GRACE_S = 5.0
+"""Seconds between SIGTERM and SIGKILL for a program that has to stop."""
+
+
+@dataclass(frozen=True, slots=True)
+class Completed:
+    """A program that ended. ``stdout`` is empty where the lines were streamed."""
+
+    argv: tuple[str, ...]
+    exit_code: int
+    stdout: bytes
+    stderr: bytes
+
+    @property
+    def text(self) -> str:
+        """Standard output as text; bytes that are not UTF-8 are replaced."""
+        return self.stdout.decode("utf-8", "replace")
+
+    @property
+    def error_text(self) -> str:
+        """Standard error as text; bytes that are not UTF-8 are replaced."""
+        return self.stderr.decode("utf-8", "replace")
+
+
+class TimeLimitExceeded(WorkFailed):
+    """A program did not end in the time it was given, and was stopped."""
+
+
+class ProcessRunner(Protocol):
+    """The seam: what runs a program. :func:`run_process` is the real one."""
+
+    def __call__(
+        self,
+        argv: Sequence[str],
+        *,
+        stdin: bytes | None = None,
+        env: Mapping[str, str] | None = None,
+        cwd: str | os.PathLike[str] | None = None,
+        timeout_s: float | None = None,
+        on_line: Callable[[str], None] | None = None,
+        cancel: threading.Event | None = None,
+    ) -> Completed:
+        """Run ``argv`` and return how it ended."""
+        ...  # pragma: no cover
+
+
+def find_program(name: str) -> str | None:
+    """Return the path of a program on ``PATH``, or None."""
+    return shutil.which(name)
+
+
+def run_process(
+    argv: Sequence[str],
+    *,
+    stdin: bytes | None = None,
+    env: Mapping[str, str] | None = None,
+    cwd: str | os.PathLike[str] | None = None,
+    timeout_s: float | None = None,
+    on_line: Callable[[str], None] | None = None,
+    cancel: threading.Event | None = None,
+) -> Completed:
+    """Run a program to its end; a non-zero exit code is a result, not an error.
+
+    Args:
+        argv: program and arguments; never a shell line.
+        stdin: bytes piped to it; None gives it no input at all.
+        env: its whole environment; None passes on this process's.
+        cwd: the folder it runs in.
+        timeout_s: seconds it may take.
+        on_line: called with each line of standard output and standard error, as they come, without
+            the line end; ``stdout`` and ``stderr`` are then empty.
+        cancel: stops the program when set.
+
+    Raises:
+        Unavailable: there is no such program.
+        TimeLimitExceeded: it took longer than ``timeout_s``.
+        Interrupted: ``cancel`` was set.
+    """
+    try:
+        child = subprocess.Popen(
+            list(argv),
+            stdin=subprocess.PIPE if stdin is not None else subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=dict(env) if env is not None else None,
+            cwd=cwd,
+            start_new_session=True,
+        )
+    except FileNotFoundError as error:
+        raise Unavailable(
+            f"the program {argv[0]!r} was not found", hint="is it on PATH?"
+        ) from error
+    except PermissionError as error:
+        raise Unavailable(f"the program {argv[0]!r} may not be run: permission denied") from error
+    try:
+        return _supervise(child, tuple(argv), stdin, timeout_s, on_line, cancel)
+    except BaseException:
+        _stop(child)
+        raise
+
+
+def _supervise(
+    child: subprocess.Popen[bytes],
+    argv: tuple[str, ...],
+    stdin: bytes | None,
+    timeout_s: float | None,
+    on_line: Callable[[str], None] | None,
+    cancel: threading.Event | None,
+) -> Completed:
+    out, err = bytearray(), bytearray()
+    assert child.stdout is not None
+    assert child.stderr is not None
+    workers = [
+        threading.Thread(target=_read, args=(child.stdout, out, on_line), daemon=True),
+        threading.Thread(target=_read, args=(child.stderr, err, on_line), daemon=True),
+    ]
+    if stdin is not None:
+        assert child.stdin is not None
+        workers.append(threading.Thread(target=_feed, args=(child.stdin, stdin), daemon=True))
+    for worker in workers:
+        worker.start()
+    _wait(child, argv, timeout_s, cancel)
+    for worker in workers:
+        worker.join(timeout=_GRACE_S)
+    return Completed(argv, child.returncode, bytes(out), bytes(err))
+
+
+def _wait(
+    child: subprocess.Popen[bytes],
+    argv: tuple[str, ...],
+    timeout_s: float | None,
+    cancel: threading.Event | None,
+) -> None:
+    deadline = None if timeout_s is None else time.monotonic() + timeout_s
+    while True:
+        left = None if deadline is None else deadline - time.monotonic()
+        slice_s = left if cancel is None else min(0.1, left) if left is not None else 0.1
+        try:
+            child.wait(timeout=None if slice_s is None else max(slice_s, 0))
+            return
+        except subprocess.TimeoutExpired:
+            if cancel is not None and cancel.is_set():
+                raise Interrupted(f"{argv[0]} was stopped: the run was interrupted") from None
+            if deadline is not None and time.monotonic() >= deadline:
+                raise TimeLimitExceeded(
+                    f"{argv[0]} did not end within {timeout_s:g} s and was stopped"
+                ) from None
+
+
+def _read(pipe: IO[bytes], sink: bytearray, on_line: Callable[[str], None] | None) -> None:
+    with pipe:
+        if on_line is None:
+            while chunk := pipe.read1(65536):  # type: ignore[attr-defined]  # BufferedReader
+                sink += chunk
+            return
+        for raw in pipe:
+            on_line(raw.decode("utf-8", "replace").rstrip("\r\n"))
+
+
+def _feed(pipe: IO[bytes], data: bytes) -> None:
+    try:
+        with pipe:
+            pipe.write(data)
+    except BrokenPipeError:
+        pass  # The program ended without reading everything; its exit code tells.
+
+
+def _stop(child: subprocess.Popen[bytes]) -> None:
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        try:
+            os.killpg(child.pid, number)
+        except ProcessLookupError:
+            break
+        try:
+            child.wait(timeout=_GRACE_S)
+            break
+        except subprocess.TimeoutExpired:
+            continue

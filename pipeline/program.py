@@ -1,0 +1,95 @@
+"""The ``orbyard`` command, and the namespace that a repository's ``tasks.py`` hands to Invoke.
+
+Nothing is loaded to print help but Invoke and the orbs' task modules.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from invoke.collection import Collection
+from invoke.exceptions import Exit, ParseError
+from invoke.program import Program
+
+from pipeline import __version__
+from pipeline.errors import InvalidInput, did_you_mean
+
+if TYPE_CHECKING:
+    namespace: Collection
+
+__all__ = ["collect_namespace", "main", "namespace"]
+
+
+def collect_namespace(start: Path | None = None) -> Collection:
+    """Return the tasks of the engine and of every orb found, as one Invoke collection."""
+    from pipeline import tasks
+    from pipeline.orb import find_orbs, load_tasks
+
+    root = Collection()
+    _merge(root, tasks.namespace)
+    for orb in find_orbs(_project_root(start or Path.cwd())):
+        found = load_tasks(orb)
+        if found is not None:
+            _merge(root, found)
+    return root
+
+
+def _project_root(start: Path) -> Path | None:
+    from pipeline.project import find_root
+
+    try:
+        return find_root(start)
+    except InvalidInput:
+        return None  # Outside of a project help is still printed; a task says what is missing.
+
+
+def _merge(into: Collection, other: Collection) -> None:
+    for task in other.tasks.values():
+        into.add_task(task)
+    for name, child in other.collections.items():
+        into.add_collection(child, name=name)
+
+
+class OrbyardProgram(Program):
+    """Invoke's program with our exit codes: wrong usage is bad input, and so 2."""
+
+    def create_config(self) -> None:
+        """Load the tasks when the program runs, so that importing this module costs nothing."""
+        self.namespace = collect_namespace()
+        super().create_config()
+
+    def parse_core_args(self) -> None:
+        """Read the options before the first task."""
+        try:
+            super().parse_core_args()
+        except ParseError as error:
+            raise self._usage(error) from None
+
+    def parse_tasks(self) -> None:
+        """Read the tasks and their options."""
+        try:
+            super().parse_tasks()
+        except ParseError as error:
+            raise self._usage(error) from None
+
+    def _usage(self, error: ParseError) -> Exit:
+        message = str(error)
+        known = list(self.collection.task_names) if getattr(self, "collection", None) else []
+        word = message.partition("'")[2].partition("'")[0]
+        hint = did_you_mean(word, known) if word else None
+        advice = hint or "see `orbyard --list`, and `orbyard --help TASK`"
+        return Exit(f"error: {message}\nwhat to do: {advice}", code=2)
+
+
+def main() -> None:
+    """Run the ``orbyard`` command."""
+    OrbyardProgram(name="orbyard", binary="orbyard", version=__version__).run(sys.argv)
+
+
+def __getattr__(name: str) -> Any:
+    # Invoke looks for `ns` or `namespace` in a tasks module; made when asked for, not at import.
+    if name == "namespace":
+        return collect_namespace()
+    raise AttributeError(name)

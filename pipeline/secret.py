@@ -1,0 +1,117 @@
+"""Values that must not be seen, and the masking that catches what slips through."""
+
+from __future__ import annotations
+
+import base64
+import re
+import threading
+from urllib.parse import quote, quote_plus
+
+__all__ = ["MASK", "Masker", "Secret"]
+
+MASK = "****"
+"""What stands in the output instead of a secret value (CircleCI's own form)."""
+
+MINIMUM_LENGTH = 4
+"""Shorter values are not masked: they would blank ordinary words (CircleCI has the same limit)."""
+
+_NEVER = frozenset(
+    {"true", "false", "null", "none", "production", "staging", "development", "test"}
+)
+
+
+class Secret:
+    """A string whose printed form is a placeholder; :meth:`reveal` gives the value.
+
+    Equality and hashing work on the value; formatting, ``repr`` and pickling never show it.
+    """
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def reveal(self) -> str:
+        """Return the value. Called in few places only, which a test lists."""
+        return self._value
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and other._value == self._value
+
+    def __hash__(self) -> int:
+        return hash(self._value)
+
+    def __repr__(self) -> str:
+        return f"Secret({MASK!r})"
+
+    __str__ = __repr__
+
+    def __reduce__(self) -> str | tuple[object, ...]:
+        raise TypeError("a Secret is not pickled")
+
+
+class Masker:
+    """Replaces every known secret value in a text by ``****``; thread-safe.
+
+    A value is also known in the forms in which programs print it: base64 (whatever stands before it),
+    URL-encoded, JSON-escaped, and each line of a value of several lines.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._words: set[str] = set()
+        self._pattern: re.Pattern[str] | None = None
+
+    def add(self, value: str) -> None:
+        """Mask ``value`` from now on; values shorter than 4 characters are left alone."""
+        words = {word for word in _forms(value) if _worth_masking(word)}
+        with self._lock:
+            if words <= self._words:
+                return
+            self._words |= words
+            longest_first = sorted(self._words, key=lambda word: (-len(word), word))
+            self._pattern = re.compile("|".join(map(re.escape, longest_first)))
+
+    def mask(self, text: str) -> str:
+        """Return ``text`` without the secrets."""
+        pattern = self._pattern
+        return pattern.sub(MASK, text) if pattern else text
+
+
+def _worth_masking(word: str) -> bool:
+    return len(word) >= MINIMUM_LENGTH and word.lower() not in _NEVER and not word.isspace()
+
+
+def _forms(value: str) -> set[str]:
+    forms = _written_forms(value)
+    lines = [line.strip() for line in value.splitlines()]
+    if len(lines) > 1:
+        for line in lines:
+            forms |= _written_forms(line)
+    return forms
+
+
+def _written_forms(value: str) -> set[str]:
+    stripped = value.strip()
+    if len(stripped) < MINIMUM_LENGTH:
+        return set()
+    forms = {value, stripped, quote(stripped, safe=""), quote(stripped), quote_plus(stripped)}
+    forms.add(stripped.replace("\\", "\\\\").replace('"', '\\"'))
+    escaped = stripped.encode("unicode_escape").decode("ascii")
+    forms.add(escaped)
+    for text in {value, stripped, value + "\n"}:
+        forms |= _base64_forms(text.encode())
+    return forms
+
+
+def _base64_forms(raw: bytes) -> set[str]:
+    """The base64 of ``raw`` as it reads at each of the three alignments inside longer input."""
+    forms = {base64.b64encode(raw).decode(), base64.urlsafe_b64encode(raw).decode()}
+    for lead in range(3):
+        encoded = base64.b64encode(b"\0" * lead + raw)
+        first = -(-lead * 8 // 6)
+        last = (lead + len(raw)) * 8 // 6
+        middle = encoded[first:last].decode()
+        if len(middle) >= 8:
+            forms |= {middle, middle.replace("+", "-").replace("/", "_")}
+    return forms
