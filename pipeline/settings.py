@@ -47,7 +47,8 @@ def setting(
         default: its value when nobody says otherwise.
         doc: what it means, with unit, and why the default is what it is.
         factory: makes the default, for mappings.
-        key: its name in the file, where that differs from the attribute's.
+        key: its name in the file, where that differs from the attribute's; ``*`` takes the whole
+            section, whose keys are then names that the user chooses.
         parse: turns the written value into the attribute's; raises ValueError with the reason.
         example: a value for the reference, where the default shows nothing.
     """
@@ -211,6 +212,9 @@ class _SectionReader:
             self._wrong(path, "a mapping", raw)
             raw = {}
         fields = {field_key(field): field for field in dataclasses.fields(kind)}
+        if "*" in fields:
+            field = fields["*"]
+            return kind(**{field.name: self._value(field_type(kind, field), raw, path)})
         for key in raw:
             if key not in fields:
                 self._problems.append(_unknown(key, fields, self._document, (*path, key)))

@@ -28,6 +28,10 @@ def _reference_rows(kind: type, path: tuple[str, ...]) -> list[str]:
     rows: list[str] = []
     for field in dataclasses.fields(kind):
         expected = field_type(kind, field)
+        if field_key(field) == "*":
+            nested = _nested(expected)
+            rows += _reference_rows(nested, (*path, "NAME")) if nested else []
+            continue
         full = (*path, field_key(field))
         rows.append(
             f"- **`{format_key(full)}`** — {_kind_name(expected)}; default: {_default(field)}."
