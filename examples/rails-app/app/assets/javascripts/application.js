@@ -1,0 +1,1 @@
+//= require @rails/ujs/lib/assets/compiled/rails-ujs
