@@ -156,7 +156,7 @@ class Console:
         head = self.style(f"  {prefix} |", colour)
 
         def write(text: str) -> None:
-            for part in text.rstrip("\r\n").splitlines() or [""]:
+            for part in text.rstrip("\r\n").split("\n"):
                 self.line(f"{head} {_CONTROL.sub('', part.rpartition(chr(13))[2])}")
 
         return write

@@ -125,9 +125,13 @@ def load_settings(
             kind, {} if raw is None else raw, (name,), overrides.get(name, {})
         )
     if problems:
-        raise InvalidInput(
-            f"{len(problems)} mistake{'s'[: len(problems) > 1]} in the settings", problems=problems
+        problems.sort(
+            key=lambda problem: (
+                (problem.where.line, problem.where.column) if problem.where else (0, 0)
+            )
         )
+        count = f"{len(problems)} mistakes" if len(problems) > 1 else "a mistake"
+        raise InvalidInput(f"{count} in the settings", problems=problems)
     return Settings(loaded)
 
 

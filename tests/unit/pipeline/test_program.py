@@ -1,0 +1,130 @@
+"""The two doors, `orbyard` and `invoke`, show the same tasks."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PROJECT = Path(__file__).resolve().parents[3]
+
+
+def run(folder: Path, *argv: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, *argv],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(PROJECT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def orbyard(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    return run(folder, "-c", "from pipeline.program import main; main()", *words)
+
+
+def task_names(listing: str) -> set[str]:
+    def walk(node: dict[str, object], path: str) -> set[str]:
+        names = {f"{path}{task['name']}" for task in node["tasks"]}  # type: ignore[attr-defined]
+        for child in node["collections"]:  # type: ignore[attr-defined]
+            names |= walk(child, f"{path}{child['name']}.")
+        return names
+
+    return walk(json.loads(listing), "")
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    (tmp_path / "tasks.py").write_text(
+        '"""Tasks."""\nfrom pipeline.program import namespace as ns  # noqa: F401\n'
+    )
+    (tmp_path / "orbyard.yml").write_text("image: {repository: example.com/app}\n")
+    return tmp_path
+
+
+def test_invoke_and_orbyard_show_the_same_tasks(project: Path) -> None:
+    by_invoke = run(project, "-m", "invoke", "--list", "--list-format=json")
+    by_orbyard = orbyard(project, "--list", "--list-format=json")
+    assert by_invoke.returncode == by_orbyard.returncode == 0, by_invoke.stderr + by_orbyard.stderr
+    assert task_names(by_invoke.stdout) == task_names(by_orbyard.stdout)
+    assert {"settings", "deploy", "build.image", "secrets.check"} <= task_names(by_orbyard.stdout)
+
+
+def test_every_task_and_every_option_is_documented(project: Path) -> None:
+    for name in sorted(task_names(orbyard(project, "--list", "--list-format=json").stdout)):
+        page = orbyard(project, "--help", name).stdout
+        assert "Docstring:\n  none" not in page, name
+        options = [line for line in page.splitlines() if line.startswith("  -")]
+        lines = page.splitlines()
+        for option in options:
+            after = lines[lines.index(option) + 1] if len(option.split()) <= 2 else option
+            words = option.split("  ", 2)[-1] if "   " in option else after
+            assert words.strip(), f"{name}: {option.strip()} has no help"
+
+
+def test_a_wrong_task_or_option_is_bad_input_with_the_nearest_name(project: Path) -> None:
+    wrong = orbyard(project, "depoly")
+    assert wrong.returncode == 2
+    assert "did you mean 'deploy'?" in wrong.stderr
+    assert orbyard(project, "deploy", "--no-such-option").returncode == 2
+
+
+def test_wrong_settings_are_bad_input_with_file_line_and_key(project: Path) -> None:
+    (project / "orbyard.yml").write_text("image:\n  repositry: x\n")
+    done = orbyard(project, "build.builder")
+    assert done.returncode == 2
+    assert "orbyard.yml:2:3 (image.repositry): the key 'repositry' is not known" in done.stderr
+    assert "did you mean 'repository'?" in done.stderr
+
+
+def test_a_folder_outside_of_any_project_is_bad_input(tmp_path: Path) -> None:
+    done = orbyard(tmp_path, "settings")
+    assert done.returncode == 2
+    assert "orbyard.yml, deploy/ or .git" in done.stderr
+
+
+def test_a_repository_can_have_orbs_of_its_own(project: Path) -> None:
+    orb = project / "orbs" / "house"
+    orb.mkdir(parents=True)
+    (orb / "__init__.py").write_text('"""The house orb."""\n')
+    (orb / "settings.py").write_text(
+        "from dataclasses import dataclass\n"
+        "from pipeline.settings import setting\n"
+        "@dataclass(frozen=True)\n"
+        "class House:\n"
+        "    'A house.'\n"
+        "    door: str = setting('open', doc='How the door is.')\n"
+        "SECTIONS = {'house': House}\n"
+    )
+    (orb / "tasks.py").write_text(
+        "from invoke import Collection\n"
+        "from pipeline.command import command\n"
+        "@command()\n"
+        "def door(run):\n"
+        "    'Say how the door is.'\n"
+        "    from orbs.house.settings import House\n"
+        "    run.console.result(run.settings.get(House).door)\n"
+        "namespace = Collection(door)\n"
+    )
+    (project / "orbyard.yml").write_text("house: {door: ajar}\n")
+    done = orbyard(project, "door")
+    assert (done.returncode, done.stdout) == (0, "ajar\n"), done.stderr
+    by_invoke = run(project, "-m", "invoke", "door")
+    assert (by_invoke.returncode, by_invoke.stdout) == (0, "ajar\n"), by_invoke.stderr
+
+
+def test_help_loads_nothing_heavy(project: Path) -> None:
+    code = (
+        "import sys, invoke\n"
+        "before = set(sys.modules)\n"
+        "from pipeline.program import main\n"
+        "try:\n    main()\nexcept SystemExit:\n    pass\n"
+        "heavy = {'docker', 'kubernetes', 'tenacity', 'yaml', 'kmock', 'aiohttp', 'requests', 'jsonpatch'}\n"
+        "print('HEAVY', sorted(heavy & set(sys.modules) - before))\n"
+    )
+    assert "HEAVY []" in run(project, "-c", code, "--list").stdout
