@@ -1,0 +1,55 @@
+"""Writes the pages that are made from the code; `--check` only says which are stale."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from pipeline.orb import find_orbs, load_sections
+from pipeline.settings_reference import reference
+
+DOCS = Path(__file__).resolve().parent
+
+SETTINGS_HEAD = """\
+# Settings
+
+<!-- Made by `make docs` from the settings' definitions. -->
+
+`orbyard.yml` stands in the root of the repository; with the [usual layout](deploy-folder.md) it needs
+a line or two. A key can also be set by an environment variable, `ORBYARD_` with section and key in
+capitals (`image.repository` is `ORBYARD_IMAGE_REPOSITORY`; lists are separated by commas), and some by
+a flag of a task. Flags win over the environment, and that over the file. Durations are written as
+`90s`, `15m` or `1h30m`. An unknown key is an error, with its line and the nearest known key.
+
+    # orbyard.yml
+    image:
+      repository: registry.example.com/hoge-app
+    environments:
+      production:
+        expect_context: production   # refuse any other cluster
+
+"""
+
+
+def pages() -> dict[str, str]:
+    """Return the text of each generated page by its file name."""
+    return {"settings.md": SETTINGS_HEAD + reference(load_sections(find_orbs())).rstrip() + "\n"}
+
+
+def main(check: bool) -> int:
+    """Write the pages, or with ``check`` return 1 where one is stale."""
+    stale = [
+        name
+        for name, text in pages().items()
+        if not (DOCS / name).exists() or (DOCS / name).read_text(encoding="utf-8") != text
+    ]
+    for name in stale:
+        if check:
+            sys.stderr.write(f"docs/{name} is stale: run `make docs`\n")
+        else:
+            (DOCS / name).write_text(pages()[name], encoding="utf-8")
+    return 1 if check and stale else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main("--check" in sys.argv[1:]))
