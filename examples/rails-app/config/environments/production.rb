@@ -14,6 +14,7 @@ Rails.application.configure do
 
   config.log_level = ENV.fetch("RAILS_LOG_LEVEL", "info").to_sym
   config.log_tags = [:request_id]
+  config.colorize_logging = false
   if ENV["RAILS_LOG_TO_STDOUT"].present?
     $stdout.sync = true
     config.logger = ActiveSupport::TaggedLogging.new(ActiveSupport::Logger.new($stdout))
