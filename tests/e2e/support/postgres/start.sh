@@ -7,4 +7,4 @@ postgres --single -D "$PGDATA" postgres >/dev/null <<SQL
 CREATE ROLE "$POSTGRES_USER" LOGIN PASSWORD '$(quoted "$POSTGRES_PASSWORD")'
 CREATE DATABASE "$POSTGRES_DB" OWNER "$POSTGRES_USER"
 SQL
-exec postgres -c listen_addresses='*' -c fsync=off
+exec postgres -c listen_addresses="${POD_IP:-*}" -c fsync=off
