@@ -12,13 +12,22 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import IO, Protocol
 
 from pipeline.errors import Interrupted, Unavailable, WorkFailed
 
-__all__ = ["Completed", "ProcessRunner", "TimeLimitExceeded", "find_program", "run_process"]
+__all__ = [
+    "Completed",
+    "InteractiveRunner",
+    "ProcessRunner",
+    "TimeLimitExceeded",
+    "find_program",
+    "run_interactive",
+    "run_process",
+]
 
 _GRACE_S = 5.0
 """Seconds between SIGTERM and SIGKILL for a program that has to stop."""
@@ -63,6 +72,20 @@ class ProcessRunner(Protocol):
         cancel: threading.Event | None = None,
     ) -> Completed:
         """Run ``argv`` and return how it ended."""
+        ...  # pragma: no cover
+
+
+class InteractiveRunner(Protocol):
+    """The seam: what runs a program that has the terminal. :func:`run_interactive` is the real one."""
+
+    def __call__(
+        self,
+        argv: Sequence[str],
+        *,
+        env: Mapping[str, str] | None = None,
+        cwd: str | os.PathLike[str] | None = None,
+    ) -> int:
+        """Run ``argv`` and return its exit code."""
         ...  # pragma: no cover
 
 
@@ -119,6 +142,48 @@ def run_process(
     except BaseException:
         _stop(child)
         raise
+
+
+def run_interactive(
+    argv: Sequence[str],
+    *,
+    env: Mapping[str, str] | None = None,
+    cwd: str | os.PathLike[str] | None = None,
+) -> int:
+    """Run a program that has the terminal to itself, such as an editor, and return its exit code.
+
+    It stays in our process group, since another could not read the keyboard; Ctrl-C is its own.
+
+    Raises:
+        Unavailable: there is no such program.
+    """
+    try:
+        with _ignored_interrupts(), subprocess.Popen(list(argv), env=env, cwd=cwd) as child:
+            try:
+                return child.wait()
+            except BaseException:
+                child.terminate()
+                raise
+    except FileNotFoundError as error:
+        raise Unavailable(
+            f"the program {argv[0]!r} was not found", hint="is it on PATH?"
+        ) from error
+
+
+@contextmanager
+def _ignored_interrupts() -> Iterator[None]:
+    def ignore(_number: int, _frame: object) -> None:
+        # A handler of ours, not SIG_IGN: the program would inherit that one.
+        return
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, ignore)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _supervise(
