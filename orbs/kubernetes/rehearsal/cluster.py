@@ -1,0 +1,273 @@
+"""The rehearsed cluster as its own parts see it: objects, events, logs, time and faults."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+
+from orbs.kubernetes.rehearsal.clock import ClusterClock, stamp, stamp_micro
+from orbs.kubernetes.rehearsal.defaults import select_job_pods, with_defaults
+from orbs.kubernetes.rehearsal.errors import (
+    Json,
+    already_exists,
+    forbidden,
+    invalid,
+    not_found,
+)
+from orbs.kubernetes.rehearsal.faults import Fault, is_hit
+from orbs.kubernetes.rehearsal.logs import Logs
+from orbs.kubernetes.rehearsal.resources import Catalog, ResourceKind
+from orbs.kubernetes.rehearsal.storage import Store
+from orbs.kubernetes.rehearsal.validation import check_types, find_causes
+
+__all__ = ["NODE", "Cluster", "owner_of"]
+
+NODE = "rehearsal-node"
+"""The one node, on which every Pod runs."""
+
+_SAFE = "bcdfghjklmnpqrstvwxz2456789"
+_ON_DEMAND = "foregroundDeletion"
+
+
+def owner_of(obj: Json) -> Json | None:
+    """Return the owner reference of the controller of an object, if it has one."""
+    refs = obj["metadata"].get("ownerReferences") or ()
+    return next((ref for ref in refs if ref.get("controller")), None)
+
+
+class Cluster:
+    """Everything that the API and the controllers share. Use it from one thread only.
+
+    Attributes:
+        faults: what goes wrong from now on.
+        images: what the node has pulled already.
+        moments: when something happened (``clock.elapsed()``), by uid of the object and what it was.
+    """
+
+    def __init__(self, catalog: Catalog, clock: ClusterClock, faults: Sequence[Fault] = ()) -> None:
+        self.catalog = catalog
+        self.clock = clock
+        self.faults = tuple(faults)
+        self.store = Store(clock)
+        self.logs = Logs(clock)
+        self.images: set[str] = set()
+        self.moments: dict[tuple[str, str], float] = {}
+        self._suffixes = 0
+        self._addresses = {"pods": 1, "services": 1}
+
+    def is_hit(self, fault: str, workload: str = "") -> bool:
+        """Say whether a fault is on for Pods of workloads of this kind."""
+        return is_hit(self.faults, fault, workload)
+
+    def since(self, uid: str, what: str) -> float:
+        """Return the cluster's seconds since something happened; now, where it is news."""
+        now = self.clock.elapsed()
+        return now - self.moments.setdefault((uid, what), now)
+
+    def suffix(self) -> str:
+        """Return five letters that make a generated name unique, as the API server adds them."""
+        self._suffixes += 1
+        digest = hashlib.sha256(str(self._suffixes).encode()).digest()
+        return "".join(_SAFE[byte % len(_SAFE)] for byte in digest[:5])
+
+    def address(self, of: str) -> str:
+        """Return the next free address of ``pods`` (10.244/16) or ``services`` (10.96/16)."""
+        self._addresses[of] += 1
+        high, low = divmod(self._addresses[of], 250)
+        return f"10.{244 if of == 'pods' else 96}.{high}.{low + 1}"
+
+    def admit(self, kind: ResourceKind, new: Json, old: Json | None) -> Json:
+        """Return an object as it will be stored: named, defaulted, checked, its generation set.
+
+        Raises:
+            ApiError: it is refused (403, 404, 422).
+        """
+        check_types(new)
+        obj = copy.deepcopy(new)
+        meta = obj.setdefault("metadata", {})
+        if old is None and not meta.get("name") and meta.get("generateName"):
+            meta["name"] = meta["generateName"] + self.suffix()
+        obj = with_defaults(kind.key, obj)
+        meta = obj["metadata"]
+        causes = find_causes(kind.key, obj, old)
+        if causes:
+            raise invalid(kind.kind, kind.group, meta.get("name", ""), causes)
+        if old is None:
+            self._admit_new(kind, obj)
+        if kind.has_generation:
+            before = old["metadata"].get("generation", 1) if old else 0
+            same = old is not None and old.get("spec") == obj.get("spec")
+            meta["generation"] = before if same else before + 1
+        return obj
+
+    def _admit_new(self, kind: ResourceKind, obj: Json) -> None:
+        meta = obj["metadata"]
+        meta["uid"] = self.store.new_uid()
+        if kind.namespaced:
+            self._check_namespace(kind, meta)
+        if self.store.get(kind.key, meta.get("namespace", ""), meta["name"]):
+            raise already_exists(kind.plural, kind.group, meta["name"])
+        if kind.key == "pods":
+            self._check_account(obj)
+        if kind.key == "jobs.batch":
+            select_job_pods(obj)
+        if kind.key == "services" and obj["spec"]["type"] != "ExternalName":
+            address = obj["spec"].setdefault("clusterIP", self.address("services"))
+            obj["spec"].setdefault("clusterIPs", [address])
+
+    def _check_namespace(self, kind: ResourceKind, meta: Json) -> None:
+        namespace = self.store.get("namespaces", "", meta["namespace"])
+        if namespace is None:
+            raise not_found("namespaces", "", meta["namespace"])
+        if namespace["status"]["phase"] == "Terminating":
+            why = (
+                f"unable to create new content in namespace {meta['namespace']} because it is "
+                "being terminated"
+            )
+            raise forbidden(kind.plural, kind.group, meta["name"], why)
+
+    def _check_account(self, pod: Json) -> None:
+        name, namespace = pod["spec"]["serviceAccountName"], pod["metadata"]["namespace"]
+        if self.store.get("serviceaccounts", namespace, name) is None:
+            why = (
+                f'error looking up service account {namespace}/{name}: serviceaccount "{name}" '
+                "not found"
+            )
+            shown = pod["metadata"].get("generateName") or pod["metadata"]["name"]
+            raise forbidden("pods", "", shown, why)
+
+    def create(self, resource: str, obj: Json) -> Json:
+        """Store a new object on behalf of a controller.
+
+        Raises:
+            ApiError: it is refused.
+        """
+        kind = self.catalog.by_key[resource]
+        head = {"apiVersion": kind.api_version(), "kind": kind.kind}
+        return self.store.create(resource, self.admit(kind, head | obj, None))
+
+    def change(self, resource: str, obj: Json, edit: Callable[[Json], None]) -> Json | None:
+        """Let ``edit`` change a copy of the object's present state, and store that.
+
+        Nothing happens, and None comes back, when the object is gone or is another one by now.
+        """
+        meta = obj["metadata"]
+        old = self.store.get(resource, meta.get("namespace", ""), meta["name"])
+        if old is None or old["metadata"]["uid"] != meta["uid"]:
+            return None
+        new = copy.deepcopy(old)
+        edit(new)
+        kind = self.catalog.by_key[resource]
+        if kind.has_generation and new.get("spec") != old.get("spec"):
+            new["metadata"]["generation"] = old["metadata"].get("generation", 1) + 1
+        return self.store.replace(resource, new)
+
+    def set_status(self, resource: str, obj: Json, status: Json) -> Json | None:
+        """Store a new status of an object."""
+        return self.change(resource, obj, lambda new: new.update(status=status))
+
+    def delete(
+        self, resource: str, obj: Json, *, policy: str = "Background", grace_s: int | None = None
+    ) -> Json | None:
+        """Delete an object, or begin to: a running Pod is given its time, a namespace is emptied.
+
+        Returns:
+            The object as it goes on existing for a while, or None when it is gone at once.
+        """
+        lingers = policy == "Foreground" or resource == "namespaces" or self._is_running(obj)
+        if grace_s == 0 and resource == "pods":
+            lingers = False
+        if policy == "Orphan":
+            self._orphan(obj)
+        if not lingers and not obj["metadata"].get("finalizers"):
+            meta = obj["metadata"]
+            self.store.remove(resource, meta.get("namespace", ""), meta["name"])
+            return None
+        if "deletionTimestamp" in obj["metadata"]:
+            return obj
+        grace = grace_s
+        if grace is None:
+            grace = obj["spec"]["terminationGracePeriodSeconds"] if resource == "pods" else 0
+        return self.change(resource, obj, lambda new: self._mark(resource, new, policy, grace))
+
+    def _is_running(self, obj: Json) -> bool:
+        phase = (obj.get("status") or {}).get("phase")
+        scheduled = bool((obj.get("spec") or {}).get("nodeName"))
+        return obj.get("kind") == "Pod" and scheduled and phase not in ("Succeeded", "Failed")
+
+    def _mark(self, resource: str, obj: Json, policy: str, grace_s: int) -> None:
+        meta = obj["metadata"]
+        meta["deletionTimestamp"] = stamp(self.clock.now() + timedelta(seconds=grace_s))
+        meta["deletionGracePeriodSeconds"] = grace_s
+        if resource == "namespaces":
+            obj["status"]["phase"] = "Terminating"
+        elif policy == "Foreground":
+            meta["finalizers"] = [*(meta.get("finalizers") or ()), _ON_DEMAND]
+        if "generation" in meta:
+            meta["generation"] += 1
+
+    def _orphan(self, owner: Json) -> None:
+        uid = owner["metadata"]["uid"]
+        for resource, obj in self.dependents(uid):
+            self.change(resource, obj, lambda new: _disown(new, uid))
+
+    def dependents(self, uid: str) -> list[tuple[str, Json]]:
+        """Return the objects that name the object of this uid as an owner."""
+        return [
+            (resource, obj)
+            for resource, obj in self.store.everything()
+            if any(ref["uid"] == uid for ref in obj["metadata"].get("ownerReferences") or ())
+        ]
+
+    def event(self, obj: Json, type_: str, reason: str, message: str, **where: str) -> None:
+        """Write an Event about an object, or count it up where it was written before.
+
+        ``where`` may name the ``component`` that reports, and the ``field`` of a container.
+        """
+        component, field = where.get("component", "kubelet"), where.get("field", "")
+        meta = obj["metadata"]
+        about: Json = {
+            "kind": obj["kind"],
+            "namespace": meta.get("namespace", ""),
+            "name": meta["name"],
+            "uid": meta["uid"],
+            "apiVersion": obj["apiVersion"],
+            "resourceVersion": meta["resourceVersion"],
+        }
+        about |= {"fieldPath": field} if field else {}
+        identity = "|".join((meta["uid"], field, component, type_, reason, message))
+        name = f"{meta['name']}.{hashlib.sha256(identity.encode()).hexdigest()[:16]}"
+        namespace = meta.get("namespace") or "default"
+        old = self.store.get("events", namespace, name)
+        if old is not None:
+            self.change("events", old, self._count_up)
+            return
+        event: Json = {"metadata": {"name": name, "namespace": namespace}, "involvedObject": about}
+        event |= {"type": type_, "reason": reason, "message": message}
+        self.create("events", event | self._origin(component))
+
+    def _origin(self, component: str) -> Json:
+        if component == "default-scheduler":
+            # The scheduler writes events.k8s.io Events: no count, no first and last time.
+            times = {"eventTime": stamp_micro(self.clock.now()), "firstTimestamp": None}
+            reporter = {"reportingComponent": component, "reportingInstance": component}
+            return times | {"lastTimestamp": None, "source": {}} | reporter | {"action": "Binding"}
+        source = {"component": component} | ({"host": NODE} if component == "kubelet" else {})
+        now = self.clock.stamp()
+        times = {"firstTimestamp": now, "lastTimestamp": now, "eventTime": None}
+        reporter = {"reportingComponent": "", "reportingInstance": ""}
+        return {"source": source, "count": 1} | times | reporter
+
+    def _count_up(self, event: Json) -> None:
+        if "count" in event:
+            event["count"] += 1
+            event["lastTimestamp"] = self.clock.stamp()
+
+
+def _disown(obj: Json, uid: str) -> None:
+    refs = [ref for ref in obj["metadata"]["ownerReferences"] if ref["uid"] != uid]
+    obj["metadata"]["ownerReferences"] = refs
+    if not refs:
+        del obj["metadata"]["ownerReferences"]

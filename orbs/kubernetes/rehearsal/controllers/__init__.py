@@ -1,0 +1,1 @@
+"""The small controllers, a file each: what makes objects progress once they are stored."""
