@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from orbs.kubernetes.lint.documentation import describe_rules
     from orbs.kubernetes.lint.finding import Finding
     from orbs.kubernetes.lint.registry import RULES, lint
-    from orbs.kubernetes.lint.report import report
+    from orbs.kubernetes.lint.reporting import report
 
 __all__ = ["RULES", "Finding", "describe_rules", "lint", "report"]
 
@@ -21,7 +21,7 @@ _HOMES = {
     "Finding": "finding",
     "describe_rules": "documentation",
     "lint": "registry",
-    "report": "report",
+    "report": "reporting",
 }
 
 

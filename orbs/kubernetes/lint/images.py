@@ -75,8 +75,11 @@ RULES = (
         reason="Nobody can say what runs: nodes pull at different times and get different images, "
         "and there is nothing to go back to. The app's own image is filled in by digest.",
         example="""\
-image: HOGE_APP_IMAGE_NAME   # the deploy writes the digest here
-image: nginx:1.25.3          # others by a tag that stays what it is
+containers:
+  - name: hoge-app
+    image: HOGE_APP_IMAGE_NAME   # the deploy writes the digest here
+  - name: nginx
+    image: nginx:1.25.3          # others by a tag that stays what it is
 """,
         check=_check_tag,
     ),
