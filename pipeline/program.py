@@ -76,11 +76,15 @@ class OrbyardProgram(Program):
 
     def _usage(self, error: ParseError) -> Exit:
         message = str(error)
-        known = list(self.collection.task_names) if getattr(self, "collection", None) else []
-        word = message.partition("'")[2].partition("'")[0]
-        hint = did_you_mean(word, known) if word else None
-        advice = hint or "see `orbyard --list`, and `orbyard --help TASK`"
-        return Exit(f"error: {message}\nwhat to do: {advice}", code=2)
+        words = message.split("'")
+        advice = "see `orbyard --list`, and `orbyard --help TASK`"
+        if message.startswith("No idea what") and len(words) > 2:
+            known = self.collection.task_names if hasattr(self, "collection") else {}
+            advice = did_you_mean(words[1], known) or advice
+        elif "did not receive required positional arguments" in message and len(words) > 3:
+            task, missing = words[1], ", ".join(f"--{name}" for name in words[3::2])
+            message, advice = f"{task} needs {missing}", f"see `orbyard --help {task}`"
+        return Exit(f"error: {message}\nwhat to do: {advice}", code=InvalidInput.exit_code)
 
 
 def main() -> None:
