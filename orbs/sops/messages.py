@@ -212,7 +212,7 @@ def redact(text: str) -> str:
     text = re.sub(
         r"Input string .* does not match", "a value does not match", text, flags=re.DOTALL
     )
-    return re.sub(r"`[^`]*`|\"[^\"]*\"|'[^']*'", "'…'", text)
+    return re.sub(r"`[^`]*`|\"[^\"]*\"|(?<!\w)'[^']*'", "'…'", text)
 
 
 @dataclass(frozen=True, slots=True)

@@ -140,7 +140,15 @@ def read_encrypted(text: str, name: str) -> Encrypted:
         raise not_encrypted(name)
     if format_ not in {"yaml", "json"}:
         return Encrypted(name, text, format_)
-    documents = tuple(parse_documents(text, name))
+    try:
+        documents = tuple(parse_documents(text, name))
+    except InvalidInput as error:
+        raise InvalidInput(
+            f"the encrypted file is damaged: {error.message}",
+            where=error.where,
+            hint=f"take the last good version (`git log -p -- {name}`) and make changes with "
+            f"`orbyard secrets.edit {name}`",
+        ) from error
     _check_documents(documents, name)
     return Encrypted(name, text, format_, documents)
 

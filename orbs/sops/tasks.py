@@ -122,7 +122,7 @@ def edit(run: Run, file: str) -> None:
     },
     iterable=["file"],
 )
-def rotate(run: Run, file: Iterable[str] = (), env: str = "") -> None:
+def rotate(run: Run, file: Iterable[str], env: str = "") -> None:
     """Give encrypted files a new data key, and the recipients of .sops.yaml.
 
     Do this after somebody has left or joined. Who could read a file before still knows what was in it:
@@ -159,7 +159,7 @@ def rotate(run: Run, file: Iterable[str] = (), env: str = "") -> None:
     },
     iterable=["file"],
 )
-def check(run: Run, file: Iterable[str] = (), verify: bool = False) -> None:
+def check(run: Run, file: Iterable[str], verify: bool = False) -> None:
     """Fail where a secret stands in plain text that git has, or could take.
 
     Finds plain text in the folders of secrets that is committed, staged or not ignored; encrypted files
@@ -171,6 +171,9 @@ def check(run: Run, file: Iterable[str] = (), verify: bool = False) -> None:
     from orbs.sops.settings import SopsSettings
     from pipeline.errors import InvalidInput
 
+    missing = [name for name in file if not (run.cwd / name).exists()]
+    if missing:
+        raise InvalidInput(f"there is no such file: {', '.join(missing)}")
     settings = run.settings.get(SopsSettings)
     result = check_project(run.root, settings.folders, settings.allow)
     chosen = {name_in_project(run, run.cwd / name) for name in file}
@@ -183,7 +186,10 @@ def check(run: Run, file: Iterable[str] = (), verify: bool = False) -> None:
         count = f"{len(problems)} problem{'s'[: len(problems) != 1]} with secrets"
         raise InvalidInput(count, problems=problems)
     checked = f"{result.encrypted} encrypted file{'s'[: result.encrypted != 1]}"
-    run.console.success(f"no secret stands in plain text: {checked}, {result.files} files in all")
+    opened = " (each was opened)" if verify else ""
+    run.console.success(
+        f"no secret stands in plain text: {checked}{opened}, {result.files} files in all"
+    )
 
 
 def _verify(run: Run, folders: Iterable[str]) -> list[Any]:
