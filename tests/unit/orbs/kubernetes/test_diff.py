@@ -44,8 +44,8 @@ def test_a_secret_tells_which_keys_change_and_no_value() -> None:
         secret(SAME="c2FtZQ==", OLD="b2xk", CHANGED="b25l"), secret(SAME="c2FtZQ==", CHANGED="dHdv")
     )
     text = "\n".join(lines)
-    assert "-  CHANGED: (hidden: before)" in lines
-    assert "+  CHANGED: (hidden: changed)" in lines
+    assert "-  CHANGED: '(hidden: before)'" in lines
+    assert "+  CHANGED: '(hidden: changed)'" in lines
     assert any(line.startswith("-  OLD:") for line in lines)
     assert not any(line.startswith(("+  SAME", "-  SAME")) for line in lines)
     assert not {"c2FtZQ", "b2xk", "b25l", "dHdv"} & set(text.replace("=", " ").split())
