@@ -31,6 +31,7 @@ _STYLES = {
     "cyan": "36",
 }
 _PREFIX_COLOURS = ("cyan", "magenta", "blue", "yellow", "green")
+_STYLED = re.compile(r"\x1b\[[0-9;]*m")
 _CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-ln-z]|[\x00-\x08\x0b\x0c\x0e-\x1a\x1c-\x1f\x7f]")
 
 
@@ -80,6 +81,7 @@ class Console:
         self._err = err or sys.stderr
         self.masker = masker or Masker()
         self._colour = wants_colour(self._err) if colour is None else colour
+        self._plain_results = not (wants_colour(self._out) if colour is None else colour)
         self._clock = clock
         self._lock = threading.RLock()
         self._prefixes: dict[str, str] = {}
@@ -96,8 +98,8 @@ class Console:
         return f"\x1b[{';'.join(_STYLES[name] for name in styles)}m{text}\x1b[0m"
 
     def result(self, text: str) -> None:
-        """Print what the task was asked for to standard output."""
-        self._write(self._out, text)
+        """Print what the task was asked for to standard output, in colours only where it shows them."""
+        self._write(self._out, _STYLED.sub("", text) if self._plain_results else text)
 
     def line(self, text: str = "") -> None:
         """Print a line of progress."""
