@@ -15,6 +15,9 @@ MASK = "****"
 MINIMUM_LENGTH = 4
 """Shorter values are not masked: they would blank ordinary words (CircleCI has the same limit)."""
 
+_PATTERN_LENGTH = 1000
+"""Longer values are searched one by one: a pattern of a mebibyte takes a minute to compile."""
+
 _NEVER = frozenset(
     {"true", "false", "null", "none", "production", "staging", "development", "test"}
 )
@@ -60,7 +63,9 @@ class Masker:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._words: set[str] = set()
+        self._long: list[str] = []
         self._pattern: re.Pattern[str] | None = None
+        self._stale = False
 
     def add(self, value: str) -> None:
         """Mask ``value`` from now on; values shorter than 4 characters are left alone."""
@@ -69,13 +74,25 @@ class Masker:
             if words <= self._words:
                 return
             self._words |= words
-            longest_first = sorted(self._words, key=lambda word: (-len(word), word))
-            self._pattern = re.compile("|".join(map(re.escape, longest_first)))
+            self._stale = True
 
     def mask(self, text: str) -> str:
         """Return ``text`` without the secrets."""
+        if self._stale:
+            self._prepare()
+        for word in self._long:
+            text = text.replace(word, MASK)
         pattern = self._pattern
         return pattern.sub(MASK, text) if pattern else text
+
+    def _prepare(self) -> None:
+        """Make the pattern of all words, when it is first needed after a change."""
+        with self._lock:
+            longest_first = sorted(self._words, key=lambda word: (-len(word), word))
+            self._long = [word for word in longest_first if len(word) > _PATTERN_LENGTH]
+            short = longest_first[len(self._long) :]
+            self._pattern = re.compile("|".join(map(re.escape, short))) if short else None
+            self._stale = False
 
 
 def _worth_masking(word: str) -> bool:
