@@ -41,7 +41,8 @@ def postgres_manifests(image: str, *, database_url: str, port: int) -> str:
     }
     manifests = (POSTGRES_CONTEXT / "postgres.yml").read_text()
     manifests = manifests.replace("HOGE_DB_IMAGE_NAME", image).replace("HOGE_DB_PORT", str(port))
-    return f"{json.dumps(secret)}\n---\n{manifests}"
+    # kubectl takes a stream that begins with a brace for JSON as a whole.
+    return f"---\n{json.dumps(secret)}\n---\n{manifests}"
 
 
 def free_port() -> int:
