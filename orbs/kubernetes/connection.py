@@ -21,7 +21,7 @@ from pipeline.retry import Backoff, Clock, retrying
 if TYPE_CHECKING:
     import urllib3
 
-__all__ = ["CONNECT_TIMEOUT_S", "READ_TIMEOUT_S", "Connection", "PoolMaker"]
+__all__ = ["CONNECT_TIMEOUT_S", "READ_TIMEOUT_S", "Connection", "OnOpen", "PoolMaker"]
 
 CONNECT_TIMEOUT_S = 5.0
 """Seconds to reach the server: it answers in milliseconds, or something stands in between."""
@@ -35,6 +35,8 @@ _LATER = Backoff(attempts=7, first_s=0.5, longest_s=8.0)
 """Some 25 s in all, which a restart of the API server takes."""
 _CHUNK_BYTES = 65536
 
+OnOpen = Callable[[Callable[[], None]], None]
+"""Takes a function that ends a stream which another thread is reading."""
 PoolMaker = Callable[[ClientSource, ssl.SSLContext | None], "urllib3.PoolManager"]
 
 
@@ -123,8 +125,16 @@ class Connection:
         tried: str,
         query: Mapping[str, str] | None = None,
         idle_timeout_s: float = READ_TIMEOUT_S,
+        on_open: OnOpen | None = None,
     ) -> Iterator[bytes]:
         """Yield the lines of an answer that goes on, as they come, without their ends.
+
+        Args:
+            path: below the server's URL, already quoted.
+            tried: what is asked, for messages.
+            query: parameters; empty values are left out.
+            idle_timeout_s: seconds of silence that are taken for a dead connection.
+            on_open: is given a function with which another thread can end the answer.
 
         Raises:
             ApiError: the request was refused, the connection broke, or nothing came for
@@ -133,6 +143,8 @@ class Connection:
         response = self._send("GET", path, tried, query, None, "", idle_timeout_s)
         with self._lock:
             self._streams.add(response)
+        if on_open:
+            on_open(lambda: _hang_up(response))
         rest = b""
         try:
             for chunk in response.stream(_CHUNK_BYTES, decode_content=True):
@@ -275,8 +287,8 @@ def _why(error: Exception) -> str:
 
     cause: BaseException = getattr(error, "reason", None) or error
     cause = cause if isinstance(cause, BaseException) else error
-    root = next((inner for inner in cause.args if isinstance(inner, OSError)), None)
-    root = root or cause.__cause__ or cause
+    inner = next((each for each in cause.args if isinstance(each, OSError)), None)
+    root: BaseException = inner or cause.__cause__ or cause
     if isinstance(cause, kinds.ConnectTimeoutError) and not isinstance(
         cause, kinds.NewConnectionError
     ):
