@@ -29,6 +29,7 @@ from orbs.sops.findings import (
     plain_text_problems,
 )
 from orbs.sops.git import Checkout, Git, read_checkout
+from orbs.sops.rotate import expand_folders
 from pipeline.errors import InvalidInput, Location, Problem
 
 __all__ = ["CheckResult", "check_project"]
@@ -80,13 +81,13 @@ def check_project(
         Unavailable: git is missing, or the project is no checkout.
     """
     git = git or Git(root)
-    folders = [folder.strip("/") for folder in folders]
+    folders = expand_folders(root, folders)
     allow = tuple(allow)
     checkout = read_checkout(git)
     known = sorted(checkout.tracked | checkout.untracked)
     problems = [
         *_plain_files(checkout, folders, allow),
-        *_ignore_rules(git, root, folders),
+        *_ignore_rules(git, [folder for folder in folders if (root / folder).is_dir()]),
     ]
     encrypted = [name for name in known if name.endswith(".enc") and _inside(name, folders)]
     for content in _contents(git, root, checkout, encrypted):
@@ -132,9 +133,8 @@ def _plain_files(
         yield Problem(message, Location(name), hint)
 
 
-def _ignore_rules(git: Git, root: Path, folders: list[str]) -> Iterator[Problem]:
-    present = [folder for folder in folders if (root / folder).is_dir()]
-    plain = {f"{folder}/orbyard-check.yml": folder for folder in present}
+def _ignore_rules(git: Git, folders: list[str]) -> Iterator[Problem]:
+    plain = {f"{folder}/orbyard-check.yml": folder for folder in folders}
     encrypted = {f"{name}.enc": folder for name, folder in plain.items()}
     ignored = git.ignored([*plain, *encrypted])
     for name, folder in plain.items():

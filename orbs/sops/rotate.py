@@ -11,7 +11,7 @@ from orbs.sops.encrypt import write_encrypted
 from orbs.sops.program import Sops
 from orbs.sops.sniff import Recipient, read_encrypted, recipients
 
-__all__ = ["Rotation", "belongs_to", "encrypted_files", "rotate_file"]
+__all__ = ["Rotation", "belongs_to", "encrypted_files", "expand_folders", "rotate_file"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,9 +23,22 @@ class Rotation:
     removed: tuple[Recipient, ...]
 
 
+def expand_folders(root: Path, folders: Iterable[str]) -> list[str]:
+    """Return the folders that names and globs (``apps/*/deploy/secrets``) stand for, from the root."""
+    found: dict[str, None] = {}
+    for folder in (name.strip("/") for name in folders):
+        if any(mark in folder for mark in "*?["):
+            matches = [path for path in sorted(root.glob(folder)) if path.is_dir()]
+        else:
+            matches = [root / folder]  # Even where it is gone: git may still have its files.
+        found |= {path.relative_to(root).as_posix(): None for path in matches}
+    return list(found)
+
+
 def encrypted_files(root: Path, folders: Iterable[str], env: str = "") -> list[Path]:
     """Return every ``.enc`` file of the folders, by name; of one environment where ``env`` is given."""
-    found = {path for folder in folders for path in (root / folder).rglob("*.enc")}
+    expanded = expand_folders(root, folders)
+    found = {path for folder in expanded for path in (root / folder).rglob("*.enc")}
     return [path for path in sorted(found) if not env or belongs_to(path.relative_to(root), env)]
 
 

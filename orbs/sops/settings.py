@@ -37,8 +37,9 @@ class SopsSettings:
     )
     folders: tuple[str, ...] = setting(
         ("deploy/secrets", "deploy/kubeconfig"),
-        doc="Where secrets and kubeconfigs stand: `*.enc` files here have to be encrypted, and any "
-        "other file ignored by git.",
+        doc="Where secrets and kubeconfigs stand, as folders or globs of folders: `*.enc` files here "
+        "have to be encrypted, and any other file ignored by git.",
+        example="['apps/*/deploy/secrets']",
     )
     allow: tuple[str, ...] = setting(
         (),

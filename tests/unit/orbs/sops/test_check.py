@@ -225,6 +225,17 @@ def test_a_project_in_a_folder_of_a_checkout_is_judged_by_itself(project: Path) 
     assert [line.partition(":")[0] for line in found(project / "apps/one")] == ["b.yml"]
 
 
+def test_folders_may_be_globs(project: Path) -> None:
+    write(project, "apps/one/.gitignore", IGNORED)
+    write(project, "apps/one/deploy/secrets/a.secret.yml.enc", PLAIN)
+    git(project, "add", "-A")
+    result = check_project(project, ["apps/*/deploy/secrets", "deploy/secrets"])
+    assert result.encrypted == 2
+    assert [p.where.file for p in result.problems if p.where] == [
+        "apps/one/deploy/secrets/a.secret.yml.enc"
+    ]
+
+
 def test_everything_is_reported_at_once_in_the_order_of_files(project: Path) -> None:
     write(project, "z.yml", PLAIN)
     write(project, "a.yml", PLAIN)
