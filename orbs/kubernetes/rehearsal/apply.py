@@ -17,6 +17,7 @@ from orbs.kubernetes.rehearsal.fieldpaths import (
     is_atomic,
     is_set,
     item_step,
+    list_keys,
     lookup,
     remove,
     show,
@@ -84,8 +85,10 @@ def apply_configuration(
     merged: Json = merge_applied(copy.deepcopy(live) or {}, applied)
     owned = {path for entry in others for path in entry.paths}
     before = {path for entry in mine for path in entry.paths}
-    for path in sorted(before - wanted - owned, key=len, reverse=True):
-        if not any(other[: len(path)] == path for other in wanted | owned):
+    for path in sorted(before - wanted - owned, key=len):
+        # A list's item goes before its fields: they include the keys by which it is found.
+        is_needed = any(other[: len(path)] == path for other in wanted | owned)
+        if not is_needed and not _is_key(path) and lookup(merged, path) is not MISSING:
             remove(merged, path)
     same = bool(mine) and mine[0].paths == wanted
     when = mine[0].time if same and _without_fields(merged) == _without_fields(live) else time
@@ -146,6 +149,11 @@ def _merge_items(live: list[Any], applied: list[Any], path: Path) -> list[Any]:
         if item_step(path, item) in rest:
             merged.insert(min(place, len(merged)), item)
     return merged
+
+
+def _is_key(path: Path) -> bool:
+    """Say whether a path leads to a key of a list's item, which it has as long as it is there."""
+    return len(path) > 1 and path[-2].startswith("k:") and path[-1][2:] in list_keys(path[:-2])
 
 
 def _copy(value: Any) -> Any:

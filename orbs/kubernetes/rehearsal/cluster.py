@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 
 from orbs.kubernetes.rehearsal.clock import ClusterClock, stamp, stamp_micro
@@ -19,16 +19,18 @@ from orbs.kubernetes.rehearsal.errors import (
 from orbs.kubernetes.rehearsal.faults import Fault, is_hit
 from orbs.kubernetes.rehearsal.logs import Logs
 from orbs.kubernetes.rehearsal.resources import Catalog, ResourceKind
-from orbs.kubernetes.rehearsal.storage import Store
+from orbs.kubernetes.rehearsal.storage import HISTORY_LIMIT, Store
 from orbs.kubernetes.rehearsal.validation import check_types, find_causes
 
-__all__ = ["NODE", "Cluster", "owner_of"]
+__all__ = ["FINALIZERS", "NODE", "Cluster", "owner_of"]
 
 NODE = "rehearsal-node"
 """The one node, on which every Pod runs."""
 
 _SAFE = "bcdfghjklmnpqrstvwxz2456789"
-_ON_DEMAND = "foregroundDeletion"
+
+FINALIZERS: Mapping[str, str] = {"Foreground": "foregroundDeletion", "Orphan": "orphan"}
+"""What keeps an object until its dependents are deleted, or let go, by propagation policy."""
 
 
 def owner_of(obj: Json) -> Json | None:
@@ -46,11 +48,17 @@ class Cluster:
         moments: when something happened (``clock.elapsed()``), by uid of the object and what it was.
     """
 
-    def __init__(self, catalog: Catalog, clock: ClusterClock, faults: Sequence[Fault] = ()) -> None:
+    def __init__(
+        self,
+        catalog: Catalog,
+        clock: ClusterClock,
+        faults: Sequence[Fault] = (),
+        history: int = HISTORY_LIMIT,
+    ) -> None:
         self.catalog = catalog
         self.clock = clock
         self.faults = tuple(faults)
-        self.store = Store(clock)
+        self.store = Store(clock, history)
         self.logs = Logs(clock)
         self.images: set[str] = set()
         self.moments: dict[tuple[str, str], float] = {}
@@ -98,8 +106,7 @@ class Cluster:
             self._admit_new(kind, obj)
         if kind.has_generation:
             before = old["metadata"].get("generation", 1) if old else 0
-            same = old is not None and old.get("spec") == obj.get("spec")
-            meta["generation"] = before if same else before + 1
+            meta["generation"] = before if old and _asks_the_same(old, obj) else before + 1
         return obj
 
     def _admit_new(self, kind: ResourceKind, obj: Json) -> None:
@@ -176,11 +183,9 @@ class Cluster:
         Returns:
             The object as it goes on existing for a while, or None when it is gone at once.
         """
-        lingers = policy == "Foreground" or resource == "namespaces" or self._is_running(obj)
+        lingers = policy in FINALIZERS or resource == "namespaces" or self._is_running(obj)
         if grace_s == 0 and resource == "pods":
             lingers = False
-        if policy == "Orphan":
-            self._orphan(obj)
         if not lingers and not obj["metadata"].get("finalizers"):
             meta = obj["metadata"]
             self.store.remove(resource, meta.get("namespace", ""), meta["name"])
@@ -203,15 +208,10 @@ class Cluster:
         meta["deletionGracePeriodSeconds"] = grace_s
         if resource == "namespaces":
             obj["status"]["phase"] = "Terminating"
-        elif policy == "Foreground":
-            meta["finalizers"] = [*(meta.get("finalizers") or ()), _ON_DEMAND]
+        elif policy in FINALIZERS:
+            meta["finalizers"] = [*(meta.get("finalizers") or ()), FINALIZERS[policy]]
         if "generation" in meta:
             meta["generation"] += 1
-
-    def _orphan(self, owner: Json) -> None:
-        uid = owner["metadata"]["uid"]
-        for resource, obj in self.dependents(uid):
-            self.change(resource, obj, lambda new: _disown(new, uid))
 
     def dependents(self, uid: str) -> list[tuple[str, Json]]:
         """Return the objects that name the object of this uid as an owner."""
@@ -266,8 +266,9 @@ class Cluster:
             event["lastTimestamp"] = self.clock.stamp()
 
 
-def _disown(obj: Json, uid: str) -> None:
-    refs = [ref for ref in obj["metadata"]["ownerReferences"] if ref["uid"] != uid]
-    obj["metadata"]["ownerReferences"] = refs
-    if not refs:
-        del obj["metadata"]["ownerReferences"]
+def _asks_the_same(old: Json, new: Json) -> bool:
+    """Say whether a write leaves the generation as it is; Deployments count annotations too."""
+    if new["kind"] == "Deployment":
+        notes = [obj["metadata"].get("annotations") or {} for obj in (old, new)]
+        return bool(notes[0] == notes[1] and old.get("spec") == new.get("spec"))
+    return bool(old.get("spec") == new.get("spec"))

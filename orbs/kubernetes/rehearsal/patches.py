@@ -53,6 +53,7 @@ def _strategic_list(target: list[Any], patch: list[Any], path: Path) -> list[Any
     # A patch is matched by the first key alone: kubectl leaves a port's protocol out.
     key = list_keys(path)[0]
     result = [copy.deepcopy(item) for item in target]
+    added = 0
     for item in patch:
         if item == {"$patch": "replace"}:
             result = []
@@ -62,7 +63,9 @@ def _strategic_list(target: list[Any], patch: list[Any], path: Path) -> list[Any
             if place is not None:
                 del result[place]
         elif place is None:
-            result.append(strategic_patch({}, item, path))
+            # As the real server does: what a patch brings along stands before what was there.
+            result.insert(added, strategic_patch({}, item, path))
+            added += 1
         else:
             result[place] = strategic_patch(result[place], item, (*path, "k:"))
     return result

@@ -18,11 +18,13 @@ from orbs.kubernetes.rehearsal.controllers.endpoints import EndpointsController
 from orbs.kubernetes.rehearsal.controllers.garbage import GarbageCollector
 from orbs.kubernetes.rehearsal.controllers.kubelet import Kubelet
 from orbs.kubernetes.rehearsal.controllers.manager import ControllerManager
-from orbs.kubernetes.rehearsal.controllers.scheduling import node
 from orbs.kubernetes.rehearsal.controllers.namespace import NamespaceController
+from orbs.kubernetes.rehearsal.controllers.scheduling import node
 from orbs.kubernetes.rehearsal.errors import Json
 from orbs.kubernetes.rehearsal.faults import Fault
 from orbs.kubernetes.rehearsal.handler import ApiHandler, load_catalog
+from orbs.kubernetes.rehearsal.resources import Catalog
+from orbs.kubernetes.rehearsal.storage import HISTORY_LIMIT
 
 __all__ = ["DEFAULT_SPEED", "Rehearsal"]
 
@@ -42,6 +44,7 @@ class Rehearsal:
         speed: seconds of the cluster that pass in a real one.
         namespaces: those that are there from the beginning.
         clock: replaces the clock that ``speed`` makes.
+        history: how many changes are kept for watches; older ones are answered 410 Gone.
 
     Leaving the block raises what went wrong inside the rehearsal itself, if anything did.
     """
@@ -53,10 +56,12 @@ class Rehearsal:
         speed: float = DEFAULT_SPEED,
         namespaces: Sequence[str] = ("default",),
         clock: ClusterClock | None = None,
+        history: int = HISTORY_LIMIT,
     ) -> None:
         self._clock = clock or ClusterClock(speed)
         self._namespaces = tuple(namespaces)
         self._faults = tuple(faults)
+        self._history = history
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._world: _World | None = None
@@ -97,6 +102,7 @@ class Rehearsal:
         self._do(change)
 
     def __enter__(self) -> Self:
+        catalog = load_catalog()
         started: Future[asyncio.AbstractEventLoop] = Future()
         self._thread = threading.Thread(
             target=_run_loop, args=(started,), name="rehearsal", daemon=True
@@ -104,7 +110,7 @@ class Rehearsal:
         self._thread.start()
         self._loop = started.result()
         try:
-            self._world = self._do(self._open)
+            self._world = self._do(lambda: self._open(catalog))
         except BaseException:
             self._end_thread()
             raise
@@ -123,8 +129,8 @@ class Rehearsal:
         if exc_type is None and world.failures:
             raise world.failures[0]
 
-    async def _open(self) -> _World:
-        world = _World(Cluster(load_catalog(), self._clock, self._faults))
+    async def _open(self, catalog: Catalog) -> _World:
+        world = _World(Cluster(catalog, self._clock, self._faults, self._history))
         await world.open(self._namespaces)
         return world
 
@@ -179,10 +185,10 @@ class _World:
         for name in dict.fromkeys(("default", "kube-system", *namespaces)):
             self.cluster.create("namespaces", {"metadata": {"name": name}})
         await self._handler.__aenter__()
-        # Idle watches are cut when the server stops: nobody is waited for.
-        self._runner = aiohttp.web.ServerRunner(
-            aiohttp.web.Server(self._handler, access_log=None), shutdown_timeout=0.0
-        )
+        # Watches end when their client goes or the server stops: nobody is waited for. (To aiohttp
+        # a timeout of 0 means none at all.)
+        server = aiohttp.web.Server(self._handler, handler_cancellation=True, access_log=None)
+        self._runner = aiohttp.web.ServerRunner(server, shutdown_timeout=0.01)
         await self._runner.setup()
         site = aiohttp.web.TCPSite(self._runner, "127.0.0.1", 0)
         await site.start()

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from orbs.kubernetes.rehearsal.clock import ClusterClock
 from orbs.kubernetes.rehearsal.errors import Json
 
-__all__ = ["Change", "Store"]
+__all__ = ["HISTORY_LIMIT", "Change", "Store"]
 
 HISTORY_LIMIT = 5000
 """Changes that are kept for watches; a watch from before the oldest is answered 410 Gone."""

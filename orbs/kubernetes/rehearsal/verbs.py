@@ -141,7 +141,7 @@ class Api:
 
     def _store_new(self, call: Call, obj: Json) -> Json:
         if call.kind.has_status:
-            obj.pop("status", None)
+            obj = obj | {"status": {}}
         obj = self._cluster.admit(call.kind, obj, None)
         if not call.dry_run:
             return self._store.create(call.kind.key, obj)

@@ -45,7 +45,8 @@ def reconcile(cluster: Cluster, namespace: str, name: str) -> float | None:
     if not deployment["spec"].get("paused"):
         recreate = deployment["spec"]["strategy"]["type"] == "Recreate"
         if recreate and _stop_all(cluster, deployment, old):
-            return _write_status(cluster, deployment)
+            _write_status(cluster, deployment)
+            return 1.0
         new = _new_replica_set(cluster, deployment, old, new)
         budget = budget_of(deployment)
         if recreate:
