@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from orbs.kubernetes.adoption import LAST_APPLIED
 from orbs.kubernetes.cluster import Cluster
 from orbs.kubernetes.diff import diff_lines
 from orbs.kubernetes.manifest import RenderedManifest
@@ -31,12 +32,14 @@ class Change:
         action: ``run`` is a migration Job: a new one each time.
         lines: the diff, as YAML; values of Secrets are hidden.
         note: what the dry run could not tell.
+        where: file and line of the manifest.
     """
 
     ref: str
     action: Literal["create", "update", "run", "none"]
     lines: tuple[str, ...] = ()
     note: str = ""
+    where: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +62,7 @@ def make_plan(
     dry_run: DryRun,
     is_migration: Callable[[RenderedManifest], bool],
     namespace_missing: bool = False,
+    unchecked: Callable[[RenderedManifest], bool] = lambda _: False,
 ) -> Plan:
     """Ask the cluster what each object would become.
 
@@ -69,6 +73,7 @@ def make_plan(
         is_migration: whether an object is a Job that each deploy runs anew.
         namespace_missing: the namespace will be made by the deploy; the server can't check what goes
             into it.
+        unchecked: whether the deploy brings an object's kind itself, so that it can't be checked.
 
     Raises:
         InvalidInput: the cluster refuses objects; each with file, line and field.
@@ -76,8 +81,13 @@ def make_plan(
     """
 
     def change_of(manifest: RenderedManifest) -> Change | OrbyardError:
+        note = ""
+        if namespace_missing and manifest.kind != "Namespace":
+            note = "not checked: its namespace is not there yet"
+        elif unchecked(manifest):
+            note = "not checked: its kind is not there yet"
         try:
-            return _change(cluster, manifest, dry_run, is_migration, namespace_missing)
+            return _change(cluster, manifest, dry_run, is_migration, note)
         except OrbyardError as error:
             return error
 
@@ -109,20 +119,24 @@ def _change(
     manifest: RenderedManifest,
     dry_run: DryRun,
     is_migration: Callable[[RenderedManifest], bool],
-    namespace_missing: bool,
+    note: str,
 ) -> Change:
-    if namespace_missing and manifest.kind != "Namespace":
-        lines = tuple(diff_lines(None, manifest.value))
-        return Change(manifest.ref, "create", lines, "not checked: its namespace is not there yet")
+    place, hide = str(manifest.where()), manifest.sensitive
+    if note:
+        lines = tuple(diff_lines(None, manifest.value, sensitive=hide))
+        return Change(manifest.ref, "create", lines, note, place)
     after = dry_run(manifest)
     if is_migration(manifest):
-        return Change(manifest.ref, "run")
+        return Change(manifest.ref, "run", where=place)
     kind = cluster.find_kind(manifest.api_version, manifest.kind)
     before = cluster.get(kind, manifest.name, manifest.namespace) if kind else None
-    lines = tuple(diff_lines(before, after))
+    lines = tuple(diff_lines(before, after, sensitive=hide))
     if before is None:
-        return Change(manifest.ref, "create", lines)
-    return Change(manifest.ref, "update" if lines else "none", lines)
+        return Change(manifest.ref, "create", lines, where=place)
+    adopted = LAST_APPLIED in (before["metadata"].get("annotations") or {})
+    if adopted:
+        note = "taken over from kubectl apply; fields that the manifest has no more go as well"
+    return Change(manifest.ref, "update" if lines or adopted else "none", lines, note, place)
 
 
 def print_plan(plan: Plan, console: Console, *, as_json: bool) -> None:
@@ -154,6 +168,7 @@ def _as_json(plan: Plan) -> dict[str, Any]:
             {
                 "object": change.ref,
                 "action": change.action,
+                "where": change.where,
                 "diff": list(change.lines),
                 **({"note": change.note} if change.note else {}),
             }
