@@ -16,7 +16,7 @@ from urllib.parse import quote
 
 from orbs.kubernetes.api_error import ApiError
 from orbs.kubernetes.client_source import ClientSource
-from orbs.kubernetes.connection import READ_TIMEOUT_S, Connection
+from orbs.kubernetes.connection import READ_TIMEOUT_S, Connection, OnOpen
 from orbs.kubernetes.discovery import Discovery
 from orbs.kubernetes.kinds import (
     CONFIGMAP,
@@ -143,9 +143,12 @@ class Cluster:
             raise _not_kubernetes("ask for the version")
         return str(told["gitVersion"])
 
-    def find_kind(self, api_version: str, kind: str) -> ResourceKind | None:
-        """Return how a kind is addressed, or None where the cluster doesn't serve it."""
-        return self._discovery.find(api_version, kind)
+    def find_kind(self, api_version: str, kind: str, *, again: bool = False) -> ResourceKind | None:
+        """Return how a kind is addressed, or None where the cluster doesn't serve it.
+
+        The answer is remembered; ``again`` asks anew, after a custom kind was defined.
+        """
+        return self._discovery.find(api_version, kind, again=again)
 
     def served(self) -> Mapping[str, frozenset[str]]:
         """Return every kind that the cluster serves, by API version."""
@@ -205,8 +208,11 @@ class Cluster:
         labels: str = "",
         fields: str = "",
         timeout_s: float = 50,
+        on_open: OnOpen | None = None,
     ) -> Iterator[tuple[str, dict[str, Any]]]:
         """Yield ``(ADDED | MODIFIED | DELETED | BOOKMARK, object)`` until the server ends the watch.
+
+        ``on_open`` is given a function with which another thread can end it.
 
         Raises:
             ApiError: with status 410 where the resource version is too old: list again.
@@ -225,6 +231,7 @@ class Cluster:
             tried=tried,
             query=query,
             idle_timeout_s=timeout_s + 10,
+            on_open=on_open,
         ):
             if not line.strip():
                 continue
@@ -345,11 +352,13 @@ class Cluster:
         since_time: str | None = None,
         timestamps: bool = False,
         idle_timeout_s: float = READ_TIMEOUT_S,
+        on_open: OnOpen | None = None,
     ) -> Iterator[str]:
         """Yield the lines of a container's log; bytes that are not UTF-8 are replaced.
 
         With ``follow`` an :class:`ApiError` with status 0 after ``idle_timeout_s`` silent seconds is
-        normal: a silently dead connection looks the same. Ask again with ``since_time``.
+        normal: a silently dead connection looks the same. Ask again with ``since_time``. ``on_open``
+        is given a function with which another thread can end it.
         """
         query = {
             "container": container or "",
@@ -364,6 +373,7 @@ class Cluster:
             tried=f"read the log of Pod/{pod}",
             query=query,
             idle_timeout_s=idle_timeout_s,
+            on_open=on_open,
         )
         for line in lines:
             yield line.decode("utf-8", "replace")

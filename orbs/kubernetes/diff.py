@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import difflib
+import itertools
 from typing import Any
 
 from orbs.kubernetes.names import WRITTEN_ANNOTATIONS
@@ -30,6 +31,7 @@ _NOISE_ANNOTATIONS = frozenset(
     }
 )
 _SECRET_PARTS = ("data", "stringData")
+_NOTHING: Any = object()
 
 
 def comparable(value: dict[str, Any]) -> dict[str, Any]:
@@ -47,35 +49,75 @@ def comparable(value: dict[str, Any]) -> dict[str, Any]:
     return shown
 
 
-def masked_value(value: dict[str, Any]) -> dict[str, Any]:
-    """Return a Secret with its values hidden; any other object as it is."""
-    return masked_pair(None, value)[1] or {}
+def masked_value(value: dict[str, Any], *, sensitive: bool = False) -> dict[str, Any]:
+    """Return a Secret, or anything from an encrypted file, with its values hidden; else as it is."""
+    return masked_pair(None, value, sensitive=sensitive)[1] or {}
 
 
 def masked_pair(
-    before: dict[str, Any] | None, after: dict[str, Any] | None
+    before: dict[str, Any] | None, after: dict[str, Any] | None, *, sensitive: bool = False
 ) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
-    """Return both with the values of Secrets replaced by words that only tell whether they differ."""
-    if "Secret" not in ((before or {}).get("kind"), (after or {}).get("kind")):
+    """Return both with the values of Secrets replaced by words that only tell whether they differ.
+
+    Args:
+        before: the object as it is, or None.
+        after: the object as it would be, or None.
+        sensitive: hide the values of any kind, as it comes from an encrypted file.
+    """
+    if sensitive:
+        parts = {*(before or {}), *(after or {})} - {"apiVersion", "kind", "metadata", "type"}
+    elif "Secret" in ((before or {}).get("kind"), (after or {}).get("kind")):
+        parts = set(_SECRET_PARTS)
+    else:
         return before, after
-    hidden_before, hidden_after = copy.deepcopy(before), copy.deepcopy(after)
-    for part in _SECRET_PARTS:
-        old = (before or {}).get(part) or {}
-        new = (after or {}).get(part) or {}
-        for name in {*old, *new}:
-            same = name in old and name in new and old[name] == new[name]
-            if hidden_before and name in old:
-                hidden_before[part][name] = HIDDEN if same or not new else f"{HIDDEN[:-1]}: before)"
-            if hidden_after and name in new:
-                hidden_after[part][name] = HIDDEN if same or not old else f"{HIDDEN[:-1]}: changed)"
-    return hidden_before, hidden_after
+    shown_before, shown_after = copy.copy(before), copy.copy(after)
+    for part in parts:
+        old, new = (before or {}).get(part, _NOTHING), (after or {}).get(part, _NOTHING)
+        hidden_old, hidden_new = _hidden(old, new)
+        if shown_before is not None and old is not _NOTHING:
+            shown_before[part] = hidden_old
+        if shown_after is not None and new is not _NOTHING:
+            shown_after[part] = hidden_new
+    return shown_before, shown_after
 
 
-def diff_lines(before: dict[str, Any] | None, after: dict[str, Any] | None) -> list[str]:
+def _hidden(old: Any, new: Any) -> tuple[Any, Any]:
+    """Hide the values in two structures; keys and the lengths of lists stay."""
+    if isinstance(old, dict) or isinstance(new, dict):
+        olds, news = _as_dict(old), _as_dict(new)
+        pairs = {
+            key: _hidden(olds.get(key, _NOTHING), news.get(key, _NOTHING))
+            for key in {**olds, **news}
+        }
+        return {key: pairs[key][0] for key in olds}, {key: pairs[key][1] for key in news}
+    if isinstance(old, list) or isinstance(new, list):
+        rows = list(itertools.zip_longest(_as_list(old), _as_list(new), fillvalue=_NOTHING))
+        hidden = [_hidden(*row) for row in rows]
+        return (
+            [pair[0] for pair, row in zip(hidden, rows, strict=True) if row[0] is not _NOTHING],
+            [pair[1] for pair, row in zip(hidden, rows, strict=True) if row[1] is not _NOTHING],
+        )
+    if old is _NOTHING or new is _NOTHING or old == new:
+        return HIDDEN, HIDDEN
+    return f"{HIDDEN[:-1]}: before)", f"{HIDDEN[:-1]}: changed)"
+
+
+def _as_dict(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _as_list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def diff_lines(
+    before: dict[str, Any] | None, after: dict[str, Any] | None, *, sensitive: bool = False
+) -> list[str]:
     """Return the lines of a unified diff of two objects as YAML, without its file headings."""
     old, new = masked_pair(
         comparable(before) if before is not None else None,
         comparable(after) if after is not None else None,
+        sensitive=sensitive,
     )
     lines = difflib.unified_diff(_lines(old), _lines(new), lineterm="", n=3)
     return [line for line in lines if not line.startswith(("---", "+++"))]

@@ -25,8 +25,11 @@ class Discovery:
         self._lock = threading.Lock()
         self._known: dict[str, dict[str, ResourceKind]] = {}
 
-    def find(self, api_version: str, kind: str) -> ResourceKind | None:
-        """Return how a kind is addressed, or None where it isn't served."""
+    def find(self, api_version: str, kind: str, *, again: bool = False) -> ResourceKind | None:
+        """Return how a kind is addressed, or None where it isn't served; ``again`` forgets first."""
+        if again:
+            with self._lock:
+                self._known.pop(api_version, None)
         return self._kinds(api_version).get(kind)
 
     def served(self) -> Mapping[str, frozenset[str]]:

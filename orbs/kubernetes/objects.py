@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -115,6 +117,20 @@ def _value_problems(manifest: RenderedManifest) -> Iterator[Problem]:
                     manifest.where((part, key)),
                     "quote it" if value is not None else 'write "" for an empty value',
                 )
+            elif (manifest.kind, part) == ("Secret", "data") and not _is_base64(value):
+                yield Problem(
+                    f"{manifest.ref}: the value of {key} is not base64",
+                    manifest.where((part, key)),
+                    "plain text goes under stringData",
+                )
+
+
+def _is_base64(text: str) -> bool:
+    try:
+        base64.b64decode("".join(text.split()), validate=True)
+    except (binascii.Error, ValueError):
+        return False
+    return True
 
 
 def _type_name(value: Any) -> str:
