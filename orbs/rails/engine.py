@@ -315,6 +315,12 @@ class Engine:
         with self._errors(f"create the volume {name}"):
             return read_volume(self._client.create_volume(name, labels=dict(labels)))
 
+    def inspect_volume(self, name: str) -> VolumeInfo | None:
+        """Return a volume, or None where there is none of that name."""
+        with self._errors(f"look at the volume {name}"), _missing_is_fine():
+            return read_volume(self._client.inspect_volume(name))
+        return None
+
     def list_volumes(self, label: str) -> list[VolumeInfo]:
         """Return the volumes with a label (``name`` or ``name=value``)."""
         with self._errors("list the volumes"):
@@ -337,13 +343,18 @@ class Engine:
     def create_container(self, spec: ContainerSpec) -> str:
         """Create a container and return its id; it is not started."""
         mounts = [
-            docker.types.Mount(mount.target, mount.source, mount.kind, read_only=mount.read_only)
+            docker.types.Mount(
+                mount.target, mount.source or None, mount.kind, read_only=mount.read_only
+            )
             for mount in spec.mounts
         ]
+        binds = any(mount.kind == "bind" for mount in spec.mounts)
         config = self._client.create_host_config(
             mounts=mounts,
             network_mode=spec.network or None,
             userns_mode="host" if spec.host_user else None,
+            # SELinux lets a confined container read no folder of the host's; others ignore it.
+            security_opt=["label=disable"] if binds else None,
         )
         with self._errors(f"create a container of {spec.image}"):
             made = self._client.create_container(

@@ -78,7 +78,9 @@ class VolumeInfo:
 
 @dataclass(frozen=True, slots=True)
 class Mount:
-    """A volume (by name) or a folder of the engine's machine (by absolute path) in a container."""
+    """A volume (by name; "" makes a nameless one that goes with the container) or a folder of the
+    engine's machine (by absolute path), in a container.
+    """
 
     source: str
     target: str

@@ -1,0 +1,259 @@
+"""The builder image: looked for by its identity, built only where it is nowhere."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from orbs.rails.dockerfile import base_images, parse_dockerfile
+from orbs.rails.engine import Engine
+from orbs.rails.engine_types import IDENTITY_LABEL, LABEL_PREFIX, EngineError, ImageInfo
+from orbs.rails.identity import BuilderInputs, base_digest
+from orbs.rails.model import BuilderImage, Installer
+from orbs.rails.settings import BuilderSettings, DependenciesSettings, ImageSettings
+from orbs.rails.small_files import SmallFile, pack_files, read_files
+from orbs.rails.volumes import slug
+from pipeline.command import Run
+from pipeline.errors import InvalidInput, Location, WorkFailed
+
+__all__ = ["BuilderPlan", "plan_builder", "provide_builder", "resolve_bases"]
+
+PROJECT_LABEL = f"{LABEL_PREFIX}project"
+ROLE_LABEL = f"{LABEL_PREFIX}role"
+_DOCKERFILE_IN_CONTEXT = ".orbyard.Dockerfile"
+
+DigestLookup = Callable[[str], str | None]
+"""Asks a registry for the digest of ``repository:tag``; None where it cannot be learnt."""
+
+
+@dataclass(frozen=True, slots=True)
+class BuilderPlan:
+    """A builder image that may not be there yet.
+
+    Attributes:
+        inputs: what it is made from.
+        dockerfile: the path of its Dockerfile, for messages.
+        project: the project's name, for names of images.
+        remote: where it is looked for and pushed to, with its tag; "" for nowhere.
+    """
+
+    inputs: BuilderInputs
+    dockerfile: str
+    project: str
+    remote: str
+
+    @property
+    def local_name(self) -> str:
+        """The name it goes by in the engine, which keeps it from being pruned as unused."""
+        return f"orbyard-builder/{slug(self.project)}:{self.inputs.identity[:16]}"
+
+    def toolchain(self, installers: Sequence[Installer]) -> str:
+        """See :meth:`BuilderInputs.toolchain`."""
+        own = {name for item in installers for name in (item.lockfile, *item.manifest)}
+        return self.inputs.toolchain(own)
+
+
+def plan_builder(run: Run, engine: Engine, *, digest_lookup: DigestLookup) -> BuilderPlan:
+    """Read what the builder image is made from; nothing is built.
+
+    Raises:
+        InvalidInput: the Dockerfile is missing or wrong.
+    """
+    settings = run.settings.get(BuilderSettings)
+    dependencies = run.settings.get(DependenciesSettings)
+    image = run.settings.get(ImageSettings)
+    text = _read_dockerfile(run.root, settings.dockerfile)
+    platform = image.platform or engine.platform
+    names = [
+        name for name, _ in base_images(parse_dockerfile(text, settings.dockerfile), settings.args)
+    ]
+    inputs = BuilderInputs(
+        dockerfile=text,
+        files=read_files(run.root, settings.files, key="builder.files"),
+        args=dict(settings.args),
+        bases=resolve_bases(run, engine, names, platform=platform, digest_lookup=digest_lookup),
+        platform=platform,
+        network=dependencies.network,
+    )
+    remote = ""
+    if settings.push:
+        repository = settings.repository or (image.repository and f"{image.repository}-builder")
+        if not repository:
+            raise InvalidInput(
+                "builder.push is set, but nothing says where to",
+                where=Location("orbyard.yml", key="builder"),
+                hint="set builder.repository or image.repository",
+            )
+        remote = f"{repository}:{inputs.identity}"
+    return BuilderPlan(inputs, settings.dockerfile, run.root.name, remote)
+
+
+def _read_dockerfile(root: Path, name: str) -> str:
+    try:
+        return (root / name).read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise InvalidInput(
+            "the builder image's Dockerfile is missing",
+            where=Location(name),
+            hint="write it (`orbyard init` does), or name another with builder.dockerfile",
+        ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidInput(f"cannot be read: {error}", where=Location(name)) from error
+
+
+def resolve_bases(
+    run: Run,
+    engine: Engine,
+    references: Sequence[str],
+    *,
+    platform: str,
+    digest_lookup: DigestLookup,
+) -> Mapping[str, str]:
+    """Return the digest of each base image: of the engine's own copy, else the registry's.
+
+    An image that neither knows is pulled, since the build would need it anyhow.
+
+    Raises:
+        EngineError: it cannot be pulled.
+    """
+
+    def resolve(reference: str) -> str:
+        if "@" in reference:
+            return reference.partition("@")[2]
+        found = engine.inspect_image(reference)
+        if found is None or found.platform != platform:
+            remote = digest_lookup(reference)
+            if remote:
+                return remote
+            found = _pull_base(run, engine, reference, platform) or found
+        return base_digest(reference, found) if found else "missing"
+
+    with ThreadPoolExecutor(max_workers=4) as pool:
+        return dict(zip(references, pool.map(resolve, references), strict=True))
+
+
+def _pull_base(run: Run, engine: Engine, reference: str, platform: str) -> ImageInfo | None:
+    run.console.info(f"pulling the base image {reference}")
+    for _ in engine.pull(reference, platform=platform):
+        pass
+    return engine.inspect_image(reference)
+
+
+def provide_builder(
+    run: Run, engine: Engine, plan: BuilderPlan, *, no_cache: bool = False
+) -> BuilderImage:
+    """Return the builder image: the engine's, else the registry's where that is asked for, else a
+    new one.
+
+    Raises:
+        WorkFailed: the build failed.
+    """
+    if not no_cache:
+        found = _find_builder(engine, plan)
+        if found is None and plan.remote:
+            found = _pull_builder(run, engine, plan)
+        if found is not None:
+            run.console.success(f"builder image {_short(plan)}: unchanged")
+            return _builder_image(found.id, plan, reused=True)
+    with run.console.phase(f"Build the builder image from {plan.dockerfile}"):
+        image = _build(run, engine, plan, no_cache=no_cache)
+    if plan.remote:
+        _push_builder(run, engine, plan, image)
+    return _builder_image(image, plan, reused=False)
+
+
+def _find_builder(engine: Engine, plan: BuilderPlan) -> ImageInfo | None:
+    # By name first: images made FROM a builder image inherit its labels.
+    named = engine.inspect_image(plan.local_name)
+    if named and named.labels.get(IDENTITY_LABEL) == plan.inputs.identity:
+        return named
+    return engine.find_image(IDENTITY_LABEL, plan.inputs.identity)
+
+
+def _short(plan: BuilderPlan) -> str:
+    return plan.inputs.identity[:12]
+
+
+def _builder_image(image: str, plan: BuilderPlan, *, reused: bool) -> BuilderImage:
+    return BuilderImage(image, plan.inputs.identity, plan.inputs.platform, reused)
+
+
+def _pull_builder(run: Run, engine: Engine, plan: BuilderPlan) -> ImageInfo | None:
+    try:
+        for _ in engine.pull(plan.remote, platform=plan.inputs.platform):
+            pass
+    except EngineError as error:
+        run.console.detail(f"builder image {_short(plan)}: not in the registry ({error.text})")
+        return None
+    engine.tag(plan.remote, plan.local_name)
+    run.console.success(f"builder image {_short(plan)}: pulled")
+    return engine.inspect_image(plan.remote)
+
+
+def _push_builder(run: Run, engine: Engine, plan: BuilderPlan, image: str) -> None:
+    from orbs.rails.engine_answers import split_reference
+
+    engine.tag(image, plan.remote)
+    repository, tag = split_reference(plan.remote)
+    with run.console.phase(f"Push the builder image to {repository}"):
+        for _ in engine.push(repository, tag):
+            pass
+
+
+def _build(run: Run, engine: Engine, plan: BuilderPlan, *, no_cache: bool) -> str:
+    write = run.console.stream("builder")
+    tail: list[str] = []
+
+    def on_line(line: str) -> None:
+        if line.strip():
+            tail.append(line)
+        write(line)
+
+    try:
+        return engine.build(
+            io.BytesIO(builder_context(plan.inputs)),
+            dockerfile=_DOCKERFILE_IN_CONTEXT,
+            tags=(plan.local_name,),
+            args=plan.inputs.args,
+            labels={
+                IDENTITY_LABEL: plan.inputs.identity,
+                PROJECT_LABEL: plan.project,
+                ROLE_LABEL: "builder",
+            },
+            network=plan.inputs.network,
+            platform=run.settings.get(ImageSettings).platform,
+            no_cache=no_cache,
+            on_line=on_line,
+        )
+    except EngineError as error:
+        raise WorkFailed(
+            f"the builder image could not be built: {error.text or error.message}",
+            where=Location(plan.dockerfile),
+            details=tail[-10:],
+            hint=_build_hint(error.text),
+        ) from error
+
+
+def _build_hint(text: str) -> str:
+    if "COPY failed" in text or "ADD failed" in text or "not found" in text:
+        return "the build context is only what builder.files names: add the file there"
+    return "the lines above are the build's own; its first failing step is the last one shown"
+
+
+def builder_context(inputs: BuilderInputs) -> bytes:
+    """Return the build context, the same bytes for the same inputs.
+
+    The Dockerfile stands in it under a name that ``COPY .`` does not take, as its ignore file says.
+    """
+    ignore = f"{_DOCKERFILE_IN_CONTEXT}\n.dockerignore\n"
+    return pack_files(
+        (
+            *inputs.files,
+            SmallFile(_DOCKERFILE_IN_CONTEXT, inputs.dockerfile.encode()),
+            SmallFile(".dockerignore", ignore.encode()),
+        ),
+        folders=True,
+    )
