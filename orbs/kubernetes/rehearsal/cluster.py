@@ -7,20 +7,14 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 
-from orbs.kubernetes.rehearsal.clock import ClusterClock, stamp, stamp_micro
-from orbs.kubernetes.rehearsal.defaults import select_job_pods, with_defaults
-from orbs.kubernetes.rehearsal.errors import (
-    Json,
-    already_exists,
-    forbidden,
-    invalid,
-    not_found,
-)
+from orbs.kubernetes.rehearsal.admission import admit
+from orbs.kubernetes.rehearsal.clock import ClusterClock, stamp
+from orbs.kubernetes.rehearsal.errors import Json
+from orbs.kubernetes.rehearsal.events import record
 from orbs.kubernetes.rehearsal.faults import Fault, is_hit
 from orbs.kubernetes.rehearsal.logs import Logs
-from orbs.kubernetes.rehearsal.resources import Catalog, ResourceKind
+from orbs.kubernetes.rehearsal.resources import Catalog
 from orbs.kubernetes.rehearsal.storage import HISTORY_LIMIT, Store
-from orbs.kubernetes.rehearsal.validation import check_types, find_causes
 
 __all__ = ["FINALIZERS", "NODE", "Cluster", "owner_of"]
 
@@ -43,6 +37,7 @@ class Cluster:
     """Everything that the API and the controllers share. Use it from one thread only.
 
     Attributes:
+        node: the name of the one node.
         faults: what goes wrong from now on.
         images: what the node has pulled already.
         moments: when something happened (``clock.elapsed()``), by uid of the object and what it was.
@@ -55,6 +50,7 @@ class Cluster:
         faults: Sequence[Fault] = (),
         history: int = HISTORY_LIMIT,
     ) -> None:
+        self.node = NODE
         self.catalog = catalog
         self.clock = clock
         self.faults = tuple(faults)
@@ -86,65 +82,6 @@ class Cluster:
         high, low = divmod(self._addresses[of], 250)
         return f"10.{244 if of == 'pods' else 96}.{high}.{low + 1}"
 
-    def admit(self, kind: ResourceKind, new: Json, old: Json | None) -> Json:
-        """Return an object as it will be stored: named, defaulted, checked, its generation set.
-
-        Raises:
-            ApiError: it is refused (403, 404, 422).
-        """
-        check_types(new)
-        obj = copy.deepcopy(new)
-        meta = obj.setdefault("metadata", {})
-        if old is None and not meta.get("name") and meta.get("generateName"):
-            meta["name"] = meta["generateName"] + self.suffix()
-        obj = with_defaults(kind.key, obj)
-        meta = obj["metadata"]
-        causes = find_causes(kind.key, obj, old)
-        if causes:
-            raise invalid(kind.kind, kind.group, meta.get("name", ""), causes)
-        if old is None:
-            self._admit_new(kind, obj)
-        if kind.has_generation:
-            before = old["metadata"].get("generation", 1) if old else 0
-            meta["generation"] = before if old and _asks_the_same(old, obj) else before + 1
-        return obj
-
-    def _admit_new(self, kind: ResourceKind, obj: Json) -> None:
-        meta = obj["metadata"]
-        meta["uid"] = self.store.new_uid()
-        if kind.namespaced:
-            self._check_namespace(kind, meta)
-        if self.store.get(kind.key, meta.get("namespace", ""), meta["name"]):
-            raise already_exists(kind.plural, kind.group, meta["name"])
-        if kind.key == "pods":
-            self._check_account(obj)
-        if kind.key == "jobs.batch":
-            select_job_pods(obj)
-        if kind.key == "services" and obj["spec"]["type"] != "ExternalName":
-            address = obj["spec"].setdefault("clusterIP", self.address("services"))
-            obj["spec"].setdefault("clusterIPs", [address])
-
-    def _check_namespace(self, kind: ResourceKind, meta: Json) -> None:
-        namespace = self.store.get("namespaces", "", meta["namespace"])
-        if namespace is None:
-            raise not_found("namespaces", "", meta["namespace"])
-        if namespace["status"]["phase"] == "Terminating":
-            why = (
-                f"unable to create new content in namespace {meta['namespace']} because it is "
-                "being terminated"
-            )
-            raise forbidden(kind.plural, kind.group, meta["name"], why)
-
-    def _check_account(self, pod: Json) -> None:
-        name, namespace = pod["spec"]["serviceAccountName"], pod["metadata"]["namespace"]
-        if self.store.get("serviceaccounts", namespace, name) is None:
-            why = (
-                f'error looking up service account {namespace}/{name}: serviceaccount "{name}" '
-                "not found"
-            )
-            shown = pod["metadata"].get("generateName") or pod["metadata"]["name"]
-            raise forbidden("pods", "", shown, why)
-
     def create(self, resource: str, obj: Json) -> Json:
         """Store a new object on behalf of a controller.
 
@@ -153,7 +90,7 @@ class Cluster:
         """
         kind = self.catalog.by_key[resource]
         head = {"apiVersion": kind.api_version(), "kind": kind.kind}
-        return self.store.create(resource, self.admit(kind, head | obj, None))
+        return self.store.create(resource, admit(self, kind, head | obj, None))
 
     def change(self, resource: str, obj: Json, edit: Callable[[Json], None]) -> Json | None:
         """Let ``edit`` change a copy of the object's present state, and store that.
@@ -221,54 +158,15 @@ class Cluster:
             if any(ref["uid"] == uid for ref in obj["metadata"].get("ownerReferences") or ())
         ]
 
-    def event(self, obj: Json, type_: str, reason: str, message: str, **where: str) -> None:
-        """Write an Event about an object, or count it up where it was written before.
-
-        ``where`` may name the ``component`` that reports, and the ``field`` of a container.
-        """
-        component, field = where.get("component", "kubelet"), where.get("field", "")
-        meta = obj["metadata"]
-        about: Json = {
-            "kind": obj["kind"],
-            "namespace": meta.get("namespace", ""),
-            "name": meta["name"],
-            "uid": meta["uid"],
-            "apiVersion": obj["apiVersion"],
-            "resourceVersion": meta["resourceVersion"],
-        }
-        about |= {"fieldPath": field} if field else {}
-        identity = "|".join((meta["uid"], field, component, type_, reason, message))
-        name = f"{meta['name']}.{hashlib.sha256(identity.encode()).hexdigest()[:16]}"
-        namespace = meta.get("namespace") or "default"
-        old = self.store.get("events", namespace, name)
-        if old is not None:
-            self.change("events", old, self._count_up)
-            return
-        event: Json = {"metadata": {"name": name, "namespace": namespace}, "involvedObject": about}
-        event |= {"type": type_, "reason": reason, "message": message}
-        self.create("events", event | self._origin(component))
-
-    def _origin(self, component: str) -> Json:
-        if component == "default-scheduler":
-            # The scheduler writes events.k8s.io Events: no count, no first and last time.
-            times = {"eventTime": stamp_micro(self.clock.now()), "firstTimestamp": None}
-            reporter = {"reportingComponent": component, "reportingInstance": component}
-            return times | {"lastTimestamp": None, "source": {}} | reporter | {"action": "Binding"}
-        source = {"component": component} | ({"host": NODE} if component == "kubelet" else {})
-        now = self.clock.stamp()
-        times = {"firstTimestamp": now, "lastTimestamp": now, "eventTime": None}
-        reporter = {"reportingComponent": "", "reportingInstance": ""}
-        return {"source": source, "count": 1} | times | reporter
-
-    def _count_up(self, event: Json) -> None:
-        if "count" in event:
-            event["count"] += 1
-            event["lastTimestamp"] = self.clock.stamp()
-
-
-def _asks_the_same(old: Json, new: Json) -> bool:
-    """Say whether a write leaves the generation as it is; Deployments count annotations too."""
-    if new["kind"] == "Deployment":
-        notes = [obj["metadata"].get("annotations") or {} for obj in (old, new)]
-        return bool(notes[0] == notes[1] and old.get("spec") == new.get("spec"))
-    return bool(old.get("spec") == new.get("spec"))
+    def event(
+        self,
+        obj: Json,
+        type_: str,
+        reason: str,
+        message: str,
+        *,
+        component: str = "kubelet",
+        field: str = "",
+    ) -> None:
+        """Write an Event about an object; see :func:`record`."""
+        record(self, obj, type_, reason, message, component, field)

@@ -15,10 +15,11 @@ import aiohttp.web
 import kmock
 
 from orbs.kubernetes.rehearsal import watch
+from orbs.kubernetes.rehearsal.calls import Call
 from orbs.kubernetes.rehearsal.cluster import Cluster
 from orbs.kubernetes.rehearsal.errors import ApiError, Json, no_such_resource
 from orbs.kubernetes.rehearsal.resources import VERSION, Catalog
-from orbs.kubernetes.rehearsal.verbs import Answer, Api, Call
+from orbs.kubernetes.rehearsal.verbs import Answer, Api
 
 __all__ = ["ApiHandler", "load_catalog"]
 

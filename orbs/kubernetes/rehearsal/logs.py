@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from orbs.kubernetes.rehearsal.clock import ClusterClock
 
@@ -116,11 +116,16 @@ def _line(moment: datetime, line: str, timestamps: bool) -> bytes:
 
 
 def parse_since(time: str, seconds: str, now: datetime) -> datetime | None:
-    """Return the moment that ``sinceTime`` or ``sinceSeconds`` means, if either is given."""
+    """Return the moment that ``sinceTime`` or ``sinceSeconds`` means, if either is given.
+
+    Raises:
+        ValueError: it is none, or says no time zone.
+    """
     if seconds:
         return now - timedelta(seconds=int(seconds))
     if not time:
         return None
-    whole, _, fraction = time.rstrip("Z").partition(".")
-    moment = datetime.strptime(whole, "%Y-%m-%dT%H:%M:%S").replace(tzinfo=UTC)
-    return moment + timedelta(microseconds=int((fraction + "000000")[:6]))
+    moment = datetime.fromisoformat(time)
+    if moment.tzinfo is None:
+        raise ValueError(f"no time zone: {time!r}")
+    return moment

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
+from datetime import datetime
 
 from orbs.kubernetes.rehearsal import logs
 from orbs.kubernetes.rehearsal.cluster import Cluster
@@ -45,17 +46,22 @@ def pod_log(cluster: Cluster, pod: Json, params: Mapping[str, str]) -> AsyncIter
         if pod["spec"].get("nodeName"):
             raise _not_started(pod, name)
         run = logs.Run(closed=True)
-    since = logs.parse_since(
-        params.get("sinceTime", ""), params.get("sinceSeconds", ""), cluster.clock.now()
-    )
-    query = logs.LogQuery(
-        follow=_flag(params, "follow"),
-        timestamps=_flag(params, "timestamps"),
-        tail_lines=int(params["tailLines"]) if params.get("tailLines") else None,
-        limit_bytes=int(params["limitBytes"]) if params.get("limitBytes") else None,
-        since=since,
-    )
-    return logs.read(run, query)
+    return logs.read(run, _query(params, cluster.clock.now()))
+
+
+def _query(params: Mapping[str, str], now: datetime) -> logs.LogQuery:
+    try:
+        return logs.LogQuery(
+            follow=_flag(params, "follow"),
+            timestamps=_flag(params, "timestamps"),
+            tail_lines=int(params["tailLines"]) if params.get("tailLines") else None,
+            limit_bytes=int(params["limitBytes"]) if params.get("limitBytes") else None,
+            since=logs.parse_since(
+                params.get("sinceTime", ""), params.get("sinceSeconds", ""), now
+            ),
+        )
+    except ValueError as error:
+        raise bad_request(f"unable to decode PodLogOptions: {error}") from error
 
 
 def _flag(params: Mapping[str, str], name: str) -> bool:

@@ -5,14 +5,24 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
-from orbs.kubernetes.rehearsal import patches, subresources
+from orbs.kubernetes.rehearsal import subresources
+from orbs.kubernetes.rehearsal.admission import admit
 from orbs.kubernetes.rehearsal.apply import apply_configuration, record_update
+from orbs.kubernetes.rehearsal.calls import (
+    APPLY,
+    Call,
+    body_of,
+    check_options,
+    delete_options,
+    patched,
+    plain_secret,
+    selected,
+    shown,
+)
 from orbs.kubernetes.rehearsal.cluster import Cluster
 from orbs.kubernetes.rehearsal.errors import (
-    ApiError,
     Cause,
     Json,
     bad_request,
@@ -22,15 +32,11 @@ from orbs.kubernetes.rehearsal.errors import (
     modified,
     no_such_resource,
     not_found,
-    unsupported_media_type,
 )
-from orbs.kubernetes.rehearsal.resources import ResourceKind
-from orbs.kubernetes.rehearsal.selectors import Match, parse_field_selector, parse_label_selector
 from orbs.kubernetes.rehearsal.watch import watch
 
-__all__ = ["Answer", "Api", "Call"]
+__all__ = ["Answer", "Api"]
 
-APPLY = "application/apply-patch+yaml"
 _KEPT = (
     "creationTimestamp",
     "deletionGracePeriodSeconds",
@@ -40,32 +46,6 @@ _KEPT = (
     "uid",
 )
 """What a client cannot change in ``metadata``."""
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """A request for objects of a kind, taken apart."""
-
-    method: str
-    kind: ResourceKind
-    version: str
-    namespace: str = ""
-    name: str = ""
-    subresource: str = ""
-    params: Mapping[str, str] = field(default_factory=dict)
-    content_type: str = ""
-    body: bytes = b""
-    agent: str = ""
-
-    @property
-    def dry_run(self) -> bool:
-        """Whether nothing is to be stored."""
-        return self.params.get("dryRun") == "All"
-
-    @property
-    def manager(self) -> str:
-        """Who owns the fields that this request writes."""
-        return self.params.get("fieldManager") or self.agent.partition("/")[0] or "unknown"
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,10 +93,10 @@ class Api:
         return found
 
     def _get(self, call: Call) -> Answer:
-        return Answer(200, _shown(call, self._find(call)))
+        return Answer(200, shown(call, self._find(call)))
 
     def _list(self, call: Call) -> Answer:
-        match = _selected(call)
+        match = selected(call)
         if call.params.get("watch", "").lower() in ("1", "true"):
             return Answer(200, stream=watch(self._cluster, call, match))
         rows = self._store.list(call.kind.key, call.namespace)
@@ -131,41 +111,41 @@ class Api:
         return Answer(200, head | {"items": items})
 
     def _create(self, call: Call) -> Answer:
-        obj = self._body(call)
+        obj = body_of(call)
         if call.kind.group == "authorization.k8s.io":
             return Answer(201, obj | {"status": {"allowed": True}})
-        _check_options(call, "CreateOptions")
+        check_options(call, "CreateOptions")
         obj["metadata"].pop("resourceVersion", None)
         owned = self._own(call, None, obj)
-        return Answer(201, _shown(call, self._store_new(call, owned)))
+        return Answer(201, shown(call, self._store_new(call, owned)))
 
     def _store_new(self, call: Call, obj: Json) -> Json:
         if call.kind.has_status:
             obj = obj | {"status": {}}
-        obj = self._cluster.admit(call.kind, obj, None)
+        obj = admit(self._cluster, call.kind, obj, None)
         if not call.dry_run:
             return self._store.create(call.kind.key, obj)
         now = {"creationTimestamp": self._cluster.clock.stamp()}
         return obj | {"metadata": obj["metadata"] | now}
 
     def _put(self, call: Call) -> Answer:
-        _check_options(call, "UpdateOptions")
-        obj = self._body(call)
+        check_options(call, "UpdateOptions")
+        obj = body_of(call)
         old = self._find(call)
         self._check_identity(call, old, obj["metadata"])
-        return Answer(200, _shown(call, self._store_change(call, old, self._own(call, old, obj))))
+        return Answer(200, shown(call, self._store_change(call, old, self._own(call, old, obj))))
 
     def _patch(self, call: Call) -> Answer:
-        _check_options(call, "PatchOptions")
+        check_options(call, "PatchOptions")
         if call.content_type == APPLY:
             return self._apply(call)
         old = self._find(call)
         obj = patched(call, old)
         self._check_identity(call, old, obj["metadata"])
-        return Answer(200, _shown(call, self._store_change(call, old, self._own(call, old, obj))))
+        return Answer(200, shown(call, self._store_change(call, old, self._own(call, old, obj))))
 
     def _apply(self, call: Call) -> Answer:
-        applied = self._body(call)
+        applied = body_of(call)
         if not call.params.get("fieldManager"):
             text = "Required value: is required for apply patch"
             cause = Cause("fieldManager", text, "FieldValueRequired")
@@ -177,15 +157,15 @@ class Api:
             self._check_identity(call, old, applied["metadata"])
         merged = apply_configuration(
             old,
-            _plain_secret(applied),
+            plain_secret(applied),
             manager=call.params["fieldManager"],
             force=call.params.get("force", "").lower() in ("1", "true"),
             time=self._cluster.clock.stamp(),
             has_status=call.kind.has_status,
         )
         if old is None:
-            return Answer(201, _shown(call, self._store_new(call, merged)))
-        return Answer(200, _shown(call, self._store_change(call, old, merged)))
+            return Answer(201, shown(call, self._store_new(call, merged)))
+        return Answer(200, shown(call, self._store_change(call, old, merged)))
 
     def _own(self, call: Call, old: Json | None, obj: Json) -> Json:
         time = self._cluster.clock.stamp()
@@ -204,7 +184,7 @@ class Api:
             obj.pop("status", None)
             if "status" in old:
                 obj["status"] = copy.deepcopy(old["status"])
-        obj = self._cluster.admit(call.kind, obj, old)
+        obj = admit(self._cluster, call.kind, obj, old)
         return self.keep(call, obj)
 
     def keep(self, call: Call, obj: Json) -> Json:
@@ -230,11 +210,11 @@ class Api:
 
     def _delete(self, call: Call) -> Answer:
         obj = self._find(call)
-        options = _delete_options(call)
+        options = delete_options(call)
         self._check_preconditions(call, obj, options.get("preconditions") or {})
         rest = None if call.dry_run else self._delete_one(call, obj, options)
         if rest is not None:
-            return Answer(200, _shown(call, rest))
+            return Answer(200, shown(call, rest))
         details: Json = {"name": call.name}
         details |= {"group": call.kind.group} if call.kind.group else {}
         details |= {"kind": call.kind.plural, "uid": obj["metadata"]["uid"]}
@@ -260,7 +240,7 @@ class Api:
                 raise conflict(kind.kind, kind.group, call.name, why)
 
     def _delete_all(self, call: Call) -> Answer:
-        match, options = _selected(call), _delete_options(call)
+        match, options = selected(call), delete_options(call)
         listed = self._list(call)
         for obj in self._store.list(call.kind.key, call.namespace):
             if match(obj) and not call.dry_run:
@@ -277,12 +257,12 @@ class Api:
         if call.subresource == "scale":
             return self._scale(call, obj)
         if call.method == "GET":
-            return Answer(200, _shown(call, obj))
-        new = self._body(call) if call.method == "PUT" else patched(call, obj)
+            return Answer(200, shown(call, obj))
+        new = body_of(call) if call.method == "PUT" else patched(call, obj)
         self._check_identity(call, obj, new["metadata"])
         obj = {name: value for name, value in obj.items() if name != "status"}
         status = {"status": new["status"]} if "status" in new else {}
-        return Answer(200, _shown(call, self.keep(call, obj | status)))
+        return Answer(200, shown(call, self.keep(call, obj | status)))
 
     def _scale(self, call: Call, obj: Json) -> Answer:
         if call.method == "GET":
@@ -292,35 +272,6 @@ class Api:
         spec = obj["spec"] | {"replicas": int(new["spec"].get("replicas", 0))}
         owned = self._own(call, obj, obj | {"spec": spec})
         return Answer(200, subresources.scale_of(self._store_change(call, obj, owned)))
-
-    def _body(self, call: Call) -> Json:
-        obj = parse_body(call.body)
-        wanted = call.kind.api_version(call.version)
-        given = obj.get("apiVersion", wanted)
-        if given != wanted:
-            raise bad_request(
-                f"the API version in the data ({given}) does not match the expected API version "
-                f"({wanted})"
-            )
-        if obj.get("kind", call.kind.kind) != call.kind.kind:
-            raise bad_request(
-                f"the kind in the data ({obj['kind']}) does not match the expected kind "
-                f"({call.kind.kind})"
-            )
-        meta = obj.get("metadata") or {}
-        name = meta.get("name", "")
-        if call.name and name != call.name and (name or call.content_type != APPLY):
-            raise bad_request(
-                f"the name of the object ({name}) does not match the name on the URL ({call.name})"
-            )
-        meta = dict(meta) | ({"name": call.name} if call.name else {})
-        if call.kind.namespaced and meta.setdefault("namespace", call.namespace) != call.namespace:
-            raise bad_request(
-                "the namespace of the provided object does not match the namespace sent on the "
-                "request"
-            )
-        head = {"apiVersion": call.kind.api_version(), "kind": call.kind.kind}
-        return obj | head | {"metadata": meta}
 
 
 _VERB: Mapping[tuple[str, bool], str] = {
@@ -332,95 +283,3 @@ _VERB: Mapping[tuple[str, bool], str] = {
     ("PATCH", True): "patch",
     ("DELETE", True): "delete",
 }
-
-
-def parse_body(body: bytes) -> Json:
-    """Read an object from JSON, or from YAML where it is none.
-
-    Raises:
-        ApiError: it is neither, or no mapping (400).
-    """
-    try:
-        obj = json.loads(body)
-    except ValueError:
-        obj = _parse_yaml(body)
-    if not isinstance(obj, dict):
-        raise bad_request("the object provided is unrecognized (must be of type object)")
-    return obj
-
-
-def _parse_yaml(body: bytes) -> Any:
-    from pipeline.errors import InvalidInput
-    from pipeline.yamlfile import parse_documents
-
-    try:
-        documents = parse_documents(body.decode(), "request body")
-    except (InvalidInput, UnicodeDecodeError) as error:
-        raise bad_request(f"error decoding YAML: {error}") from error
-    return documents[0].value if len(documents) == 1 else None
-
-
-def patched(call: Call, old: Json) -> Json:
-    """Return ``old`` as a JSON, merge or strategic merge patch changes it.
-
-    Raises:
-        ApiError: the patch is of another kind (415) or cannot be read (400).
-    """
-    try:
-        patch = json.loads(call.body)
-    except ValueError as error:
-        raise bad_request(f"error decoding patch: {error}") from error
-    match call.content_type:
-        case "application/merge-patch+json":
-            return dict(patches.merge_patch(old, patch))
-        case "application/strategic-merge-patch+json":
-            return dict(patches.strategic_patch(old, patch))
-        case "application/json-patch+json":
-            return patches.json_patch(old, patch)
-        case _:
-            raise unsupported_media_type()
-
-
-def _plain_secret(applied: Json) -> Json:
-    # stringData is write-only: what is owned, compared and shown is the data it becomes.
-    if applied["kind"] != "Secret" or "stringData" not in applied:
-        return applied
-    from orbs.kubernetes.rehearsal.defaults import with_defaults
-
-    obj = with_defaults("secrets", applied)
-    return obj if "type" in applied else {k: v for k, v in obj.items() if k != "type"}
-
-
-def _shown(call: Call, obj: Json) -> Json:
-    head = {"kind": obj["kind"], "apiVersion": call.kind.api_version(call.version)}
-    return head | {key: value for key, value in obj.items() if key not in head}
-
-
-def _selected(call: Call) -> Match:
-    by_label = parse_label_selector(call.params.get("labelSelector", ""))
-    by_field = parse_field_selector(call.kind.key, call.params.get("fieldSelector", ""))
-    return lambda obj: by_label(obj) and by_field(obj)
-
-
-def _check_options(call: Call, kind: str) -> None:
-    value = call.params.get("dryRun", "")
-    if value not in ("", "All"):
-        text = f'Unsupported value: []string{{"{value}"}}: supported values: "All"'
-        cause = Cause("dryRun", text, "FieldValueNotSupported")
-        raise invalid(kind, "meta.k8s.io", "", [cause])
-
-
-def _delete_options(call: Call) -> Json:
-    options: Json = {}
-    if call.body.strip():
-        options = dict(parse_body(call.body))
-    for name in ("propagationPolicy", "gracePeriodSeconds"):
-        if name in call.params:
-            options[name] = call.params[name]
-    if options.get("gracePeriodSeconds") is not None:
-        options["gracePeriodSeconds"] = int(options["gracePeriodSeconds"])
-    if options.get("orphanDependents") is not None:
-        options["propagationPolicy"] = "Orphan" if options["orphanDependents"] else "Background"
-    if options.get("propagationPolicy") not in (None, "Background", "Foreground", "Orphan"):
-        raise ApiError(422, "Invalid", "DeleteOptions is invalid: propagationPolicy", {})
-    return options

@@ -5,15 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from typing import TYPE_CHECKING
 
+from orbs.kubernetes.rehearsal.calls import Call
 from orbs.kubernetes.rehearsal.cluster import Cluster
 from orbs.kubernetes.rehearsal.errors import ApiError, Json, bad_request, expired
 from orbs.kubernetes.rehearsal.selectors import Match
 from orbs.kubernetes.rehearsal.storage import Change
-
-if TYPE_CHECKING:
-    from orbs.kubernetes.rehearsal.verbs import Call
 
 __all__ = ["CutOff", "watch"]
 

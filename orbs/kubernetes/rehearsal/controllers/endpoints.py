@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+
 from orbs.kubernetes.rehearsal.cluster import Cluster
 from orbs.kubernetes.rehearsal.controllers.replicaset import is_active, is_ready
-from orbs.kubernetes.rehearsal.errors import Json
+from orbs.kubernetes.rehearsal.errors import ApiError, Json
 from orbs.kubernetes.rehearsal.storage import Change
 
 __all__ = ["EndpointsController"]
@@ -75,7 +77,9 @@ class EndpointsController:
         meta: Json = {"name": name, "namespace": namespace}
         if resource != "endpoints":
             meta |= {"labels": labels, "ownerReferences": [owner]}
-        self._cluster.create(resource, {"metadata": meta} | content)
+        # Refused in a namespace that is being deleted, where nobody will miss it.
+        with contextlib.suppress(ApiError):
+            self._cluster.create(resource, {"metadata": meta} | content)
 
 
 def _selects(service: Json, pod: Json) -> bool:

@@ -8,9 +8,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from orbs.kubernetes.rehearsal.cluster import Cluster, owner_of
+from orbs.kubernetes.rehearsal.errors import ApiError
 from orbs.kubernetes.rehearsal.storage import Change
 
 __all__ = ["Controller", "ControllerManager"]
+
+RETRY_S = 5.0
+"""The cluster's seconds after which an object is looked at again that could not be handled."""
 
 log = logging.getLogger(__name__)
 
@@ -86,6 +90,9 @@ class ControllerManager:
             number, namespace, name = key
             again = self._controllers[number].reconcile(self._cluster, namespace, name)
             self._look_again(key, again)
+        except ApiError:
+            # As a real controller does: what is refused now may be allowed later.
+            self._look_again(key, RETRY_S)
         except Exception as error:  # one object's trouble must not stop the others
             log.exception("the %s of %s/%s failed", self._controllers[key[0]].kind, *key[1:])
             self.failures.append(error)

@@ -15,6 +15,8 @@ from tests.unit.orbs.kubernetes.rehearsal.manifests import (
     config_map,
     container,
     deployment,
+    is_complete,
+    job,
 )
 
 
@@ -71,6 +73,24 @@ def test_a_namespace_takes_everything_in_it_along(api: Http) -> None:
     assert api.ask("DELETE", "api/v1/namespaces/gone")[0] == 200
     assert api.ask("GET", "api/v1/namespaces/gone")[0] == 404
     assert api.get("api/v1/namespaces/gone/configmaps")["items"] == []
+
+
+def test_a_namespace_with_running_pods_goes_once_they_have_stopped(api: Http) -> None:
+    api.post("api/v1/namespaces", {"metadata": {"name": "busy"}})
+    path = "apis/apps/v1/namespaces/busy/deployments"
+    api.post(path, deployment(replicas=2))
+    api.post("apis/batch/v1/namespaces/busy/jobs", job(backoffLimit=3))
+    spec = {"selector": {"app": "web"}, "ports": [{"port": 80}]}
+    service = {"metadata": {"name": "web"}, "spec": spec}
+    api.post("api/v1/namespaces/busy/services", service)
+    api.until(f"{path}/web", is_complete)
+    code, answer = api.ask("DELETE", "api/v1/namespaces/busy")
+    assert (code, answer["status"]["phase"]) == (200, "Terminating")
+    late = api.ask("POST", "api/v1/namespaces/busy/configmaps", config_map("late"))[0]
+    assert late in (403, 404)
+    listed = "api/v1/namespaces"
+    names = api.until(listed, lambda rows: len(rows["items"]) == 2)["items"]
+    assert "busy" not in [item["metadata"]["name"] for item in names]
 
 
 def test_an_object_in_no_namespace_is_refused(api: Http) -> None:

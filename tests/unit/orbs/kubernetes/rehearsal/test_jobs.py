@@ -125,3 +125,10 @@ def test_time_stamps_and_since_select_lines(api: Http) -> None:
     later = log_of(api, f"sinceTime={middle}").splitlines()
     assert later == [line.split(" ", 1)[1] for line in stamped[7:]]
     assert len(log_of(api, "limitBytes=10")) == 10
+
+
+def test_a_since_that_is_no_moment_is_refused(api: Http) -> None:
+    api.post(JOBS, job())
+    api.until(MIGRATE, has_ended)
+    for query in ("sinceTime=yesterday", "sinceTime=2026-01-01T00:00:00", "tailLines=few"):
+        assert "unable to decode PodLogOptions" in log_of(api, query)
