@@ -7,12 +7,13 @@ Its model classes are not used: they know the fields of one version of Kubernete
 from __future__ import annotations
 
 import json
+import re
 import ssl
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from orbs.kubernetes.api_error import ApiError
 from orbs.kubernetes.client_source import ClientSource
@@ -60,6 +61,7 @@ __all__ = [
     "preload_client",
 ]
 
+_LOOPBACK = re.compile(r"localhost\Z|127\.|::1\Z")
 _POOL_SIZE = 16
 """Connections kept open: watches, logs and parallel dry runs together stay below it."""
 _SERVER_SIDE_APPLY = "application/apply-patch+yaml"
@@ -106,6 +108,8 @@ def _make_pool(source: ClientSource, context: ssl.SSLContext | None) -> urllib3.
         configuration.tls_server_name = source.tls_server_name
     if source.proxy_url:
         configuration.proxy = source.proxy_url
+    elif _LOOPBACK.match(urlsplit(source.server).hostname or ""):
+        configuration.proxy = None  # As Go's clients do: a proxy cannot reach our own machine.
     if not source.verify:
         # Said once by us instead of at each request.
         urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)

@@ -32,6 +32,7 @@ _FINAL = (
 )
 """Words of the engine and of registries for what another try cannot mend; the engine gives no codes.
 From moby's distribution/push_v2.go and the error codes of the OCI distribution specification."""
+_UNREACHABLE = re.compile(r'Get "https?://[^"]*/v2/": |dial tcp|no such host', re.IGNORECASE)
 _PASSING = re.compile(
     r"timeout|timed out|deadline exceeded|connection (reset|refused)|broken pipe|\bEOF\b|"
     r"toomanyrequests|\b429\b|rate limit|\b5\d\d\b|temporar|try again|no such host|"
@@ -143,9 +144,12 @@ def classify_push_error(error: EngineError, repository: str, tag: str) -> Orbyar
     message = f"{repository}:{tag} could not be pushed: {excerpt(text)}"
     if kind == "login":
         return Unavailable(message, hint=hint)
-    passing = not kind and (error.status in (429,) or error.status >= 500)
-    passing = passing or (not kind and bool(_PASSING.search(text)))
-    return PushFailed(message, hint=hint, retryable=passing)
+    if not kind and _UNREACHABLE.search(text):
+        away = Unavailable(message, hint=f"is {host} the right registry, and up?")
+        away.retryable = True
+        return away
+    passing = error.status == 429 or error.status >= 500 or bool(_PASSING.search(text))
+    return PushFailed(message, hint=hint, retryable=passing and not kind)
 
 
 def follow_push(
@@ -193,7 +197,7 @@ def follow_push(
         )
     words = list(done.values())
     console.detail(
-        f"  {len(words)} layers: {words.count('pushed')} pushed, "
+        f"  layers: {words.count('pushed')} pushed, "
         f"{len(words) - words.count('pushed')} already there"
     )
     return digest
