@@ -17,7 +17,11 @@ distributions add to the set. An orb's package may hold:
     ``encrypt``     ``(run, text: str, path: Path) -> str``: the encrypted form of ``text`` for
                     ``path`` by the repository's own rules
     ``image``       ``(run) -> str``: builds and pushes what is checked out; its reference by digest
-    ``scaffold``    ``(ScaffoldOptions) -> list[ScaffoldFile]``: what ``init`` writes
+    ``image-name``  ``(run) -> str``: the name that ``image`` would push to, without building
+    ``scaffold``    ``(ScaffoldOptions) -> list[ScaffoldFile | ScaffoldNote]``: what ``init`` writes,
+                    and what it tells the user to do next
+    ``extras``      ``() -> Mapping[str, str]``: the optional parts that its scaffold knows, by
+                    name, and what each adds
     ==============  ==========================================================================
 """
 
@@ -40,6 +44,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Orb",
     "ScaffoldFile",
+    "ScaffoldNote",
     "ScaffoldOptions",
     "capabilities",
     "capability",
@@ -86,13 +91,22 @@ class ScaffoldOptions:
 @dataclass(frozen=True, slots=True)
 class ScaffoldFile:
     """A file that ``init`` writes, ``path`` relative to the root; an encrypted one never touches the
-    disk in plain text. ``append`` adds the missing lines to a file that is there already.
+    disk in plain text. ``append`` adds the missing lines to a file that is there already. Texts of
+    several orbs for one path are joined.
     """
 
     path: str
     text: str
     encrypted: bool = False
     append: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ScaffoldNote:
+    """What is left to do after ``init``, in a sentence; ``lines`` are shown below it as they are."""
+
+    text: str
+    lines: tuple[str, ...] = ()
 
 
 def find_orbs(root: Path | None = None) -> list[Orb]:

@@ -16,7 +16,10 @@ __all__ = [
     "provide_image",
 ]
 
-PROVIDES = {"image": "orbs.rails.build:provide_image"}
+PROVIDES = {
+    "image": "orbs.rails.build:provide_image",
+    "image-name": "orbs.rails.build:name_image",
+}
 """Capabilities for other orbs; see :mod:`pipeline.orb`."""
 
 _HOMES = {

@@ -20,9 +20,10 @@ from orbs.rails.settings import ImageSettings
 from pipeline.command import Run
 from pipeline.errors import InvalidInput, Location
 from pipeline.output import format_duration
+from pipeline.project import read_revision
 from pipeline.settings import SETTINGS_FILE
 
-__all__ = ["Build", "BuildResult", "open_build", "provide_image"]
+__all__ = ["Build", "BuildResult", "name_image", "open_build", "provide_image"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +153,14 @@ def provide_image(run: Run) -> str:
         result = build.result(push=True)
     summarize(run, result)
     return str(result)
+
+
+def name_image(run: Run) -> str:
+    """Return the name that a build of what is checked out would be pushed by (``image-name``)."""
+    from orbs.rails.tags import render_tags
+
+    tags = render_tags(run.settings.get(ImageSettings).tags, read_revision(run.root), run.environ)
+    return f"{_repository(run)}:{tags[0]}"
 
 
 def summarize(run: Run, result: BuildResult) -> None:
