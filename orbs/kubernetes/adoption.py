@@ -9,10 +9,11 @@ goes. This is what kubectl itself does when it changes over to server-side apply
 from __future__ import annotations
 
 import copy
+import json
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["ADOPTED_MANAGERS", "LAST_APPLIED", "adoption_patch"]
+__all__ = ["ADOPTED_MANAGERS", "LAST_APPLIED", "adoption_patch", "without_forsaken"]
 
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 
@@ -69,3 +70,35 @@ def _merged(
 def _union(into: dict[str, Any], other: Mapping[str, Any]) -> None:
     for key, value in other.items():
         _union(into.setdefault(key, {}), value)
+
+
+def without_forsaken(
+    after: Mapping[str, Any], live: Mapping[str, Any] | None, body: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return what a dry run gave, less what will go with the adoption itself.
+
+    A dry run can't hand kubectl's fields over first, and so keeps those that the last manifest of
+    ``kubectl apply`` had and ours has not. Lists are left as they are: how their items are told
+    apart is the server's to know.
+    """
+    result = copy.deepcopy(dict(after))
+    annotations = ((live or {}).get("metadata") or {}).get("annotations") or {}
+    try:
+        last = json.loads(annotations.get(LAST_APPLIED, ""))
+    except ValueError:
+        return result
+    # kubectl writes the namespace into its copy; the manifest may leave it to the context.
+    metadata = {"namespace": None, **(body.get("metadata") or {})}
+    _forsake(result, last, {**body, "metadata": metadata})
+    return result
+
+
+def _forsake(result: Any, last: Any, body: Any) -> None:
+    if not (isinstance(result, dict) and isinstance(last, dict) and isinstance(body, Mapping)):
+        return
+    for key, value in last.items():
+        if key not in body:
+            if not isinstance(value, dict) or value:
+                result.pop(key, None)
+        else:
+            _forsake(result.get(key), value, body[key])

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from orbs.kubernetes.adoption import ADOPTED_MANAGERS, adoption_patch
+from orbs.kubernetes.adoption import ADOPTED_MANAGERS, adoption_patch, without_forsaken
 from orbs.kubernetes.api_error import ApiError
 from orbs.kubernetes.cluster import NAMESPACE, Cluster
 from orbs.kubernetes.diff import diff_lines
@@ -77,7 +77,8 @@ class Applier:
             if is_job(manifest):
                 return self.cluster.create(kind, _unnamed(manifest), dry_run=True)
             live = self.cluster.get(kind, manifest.name, manifest.namespace)
-            return self._apply(kind, manifest, live, dry_run=True)
+            after = self._apply(kind, manifest, live, dry_run=True)
+            return without_forsaken(after, live, self._body(manifest, live))
         except ApiError as error:
             raise explain_refusal(error, manifest) from error
 
@@ -113,7 +114,7 @@ class Applier:
         *,
         dry_run: bool,
     ) -> dict[str, Any]:
-        body = body_to_send(manifest, live, autoscaled=manifest.ref in self.autoscaled)
+        body = self._body(manifest, live)
         force = self.force_all or (self.force_owned and _is_ours(live))
         try:
             return self.cluster.apply(
@@ -124,6 +125,9 @@ class Applier:
             if not managers or not managers <= ADOPTED_MANAGERS:
                 raise
         return self.cluster.apply(kind, body, manager=self.manager, force=True, dry_run=dry_run)
+
+    def _body(self, manifest: RenderedManifest, live: dict[str, Any] | None) -> dict[str, Any]:
+        return body_to_send(manifest, live, autoscaled=manifest.ref in self.autoscaled)
 
     def _adopt(
         self, kind: ResourceKind, manifest: RenderedManifest, live: dict[str, Any] | None

@@ -54,7 +54,7 @@ def open_for(
         run: settings, environment variables and console.
         environment: its name.
         manifests: what will be applied; a Namespace among them need not be there yet.
-        source: another way in than the environment's, for rehearsals; the guard holds for it too.
+        source: another way in than the environment's, for rehearsals; the guard is not asked then.
         clock: the time that retries wait by.
 
     Raises:
