@@ -17,7 +17,7 @@ import secrets
 import shutil
 import tarfile
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,11 +38,12 @@ STAMP = ".orbyard-stamp"
 
 @dataclass(frozen=True, slots=True)
 class FolderHome:
-    """A home in ``folder``, absolute."""
+    """A home in ``folder``, absolute; ``shares`` tells whether the engine sees it."""
 
     installer: Installer
     key: str
     folder: Path
+    shares: Callable[[Engine, ImageInfo, Path], bool]
 
     def find(self) -> DependencyHome | None:
         """Return the folder where its stamp says that it is whole."""
@@ -68,15 +69,16 @@ class FolderHome:
     def _fill(self, context: InstallContext) -> DependencyHome:
         if context.no_cache and self.folder.exists():
             shutil.rmtree(self.folder)
-        self.folder.mkdir(parents=True, exist_ok=True)
+        owner = _owner(context.root)
+        _make_folder(self.folder, owner)
         (self.folder / STAMP).unlink(missing_ok=True)
-        if shares_files(context.engine, context.image, self.folder):
+        if self.shares(context.engine, context.image, self.folder):
             self._install_in_place(context)
         else:
             self._install_by_copying(context)
-        (self.folder / STAMP).write_text(
-            json.dumps({"key": self.key, "installer": self.installer.name}) + "\n"
-        )
+        stamp = self.folder / STAMP
+        stamp.write_text(json.dumps({"key": self.key, "installer": self.installer.name}) + "\n")
+        _give(stamp, owner)
         return self._home(reused=False)
 
     def _install_in_place(self, context: InstallContext) -> None:
@@ -119,6 +121,19 @@ def _owner(root: Path) -> tuple[int, int]:
         return os.getuid(), os.getgid()
     status = root.stat()
     return status.st_uid, status.st_gid
+
+
+def _give(path: Path, owner: tuple[int, int]) -> None:
+    if os.getuid() == 0:
+        os.chown(path, *owner)
+
+
+def _make_folder(folder: Path, owner: tuple[int, int]) -> None:
+    """Make a folder and those above it; as root, what is made is given to the owner."""
+    if not folder.is_dir():
+        _make_folder(folder.parent, owner)
+        folder.mkdir(exist_ok=True)
+        _give(folder, owner)
 
 
 def read_stamp(folder: Path) -> str | None:

@@ -101,6 +101,7 @@ def install_key(
         {
             "path": installer.path,
             "command": installer.command,
+            "tidy": installer.tidy,
             "environment": {**environment, **(installer.environment or {})},
             "files": _files_value(files),
             "toolchain": toolchain,

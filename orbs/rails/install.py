@@ -12,7 +12,7 @@ from typing import Literal
 
 from orbs.rails.builder import BuilderPlan
 from orbs.rails.engine import Engine
-from orbs.rails.folder_home import FolderHome
+from orbs.rails.folder_home import FolderHome, shares_files
 from orbs.rails.identity import install_key
 from orbs.rails.install_run import InstallContext, read_ca_bundle, read_secrets
 from orbs.rails.installers import find_installers, installer_files, installs_environment
@@ -95,7 +95,8 @@ def _homes(
             environment=installs_environment(installer, settings),
         )
         if kind == "folders":
-            homes.append(FolderHome(installer, key, (run.root / installer.path).resolve()))
+            folder = (run.root / installer.path).resolve()
+            homes.append(FolderHome(installer, key, folder, shares_files))
         else:
             wanted = VolumeWanted(plan.project, installer.name, key, toolchain)
             homes.append(VolumeHome(installer, wanted, use, partial(list_volume_set, engine)))

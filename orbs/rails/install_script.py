@@ -28,7 +28,7 @@ EARLIER = f"/{HELP_FOLDER}/earlier"
 
 _SCRIPT = r"""
 set -u
-target=$1 owner=$2 account=$3 secrets=$4; shift 4
+target=$1 owner=$2 account=$3 secrets=$4 tidy=$5; shift 5
 if [ -n "$secrets" ]; then eval "$(cat)"; fi
 
 account=${account%%:*}
@@ -71,6 +71,7 @@ fi
 "$@" </dev/null &
 wait $!
 status=$?
+if [ $status = 0 ] && [ -n "$tidy" ]; then eval "$tidy" || true; fi
 hand_over
 exit $status
 """
@@ -104,7 +105,7 @@ def install_spec(
         host_user: outside of the engine's user-namespace remapping.
     """
     shell = image.shell or ("/bin/sh", "-c")
-    words = (home.target, owner, image.user, "yes" if takes_secrets else "")
+    words = (home.target, owner, image.user, "yes" if takes_secrets else "", installer.tidy)
     return ContainerSpec(
         image=image.id,
         command=("/bin/sh", "-c", _SCRIPT, "orbyard", *words, *shell, installer.command),

@@ -29,6 +29,9 @@ BUNDLE = Installer(
         "BUNDLE_CLEAN": "true",
         "BUNDLE_SILENCE_ROOT_WARNING": "true",
     },
+    # Logs of compilers name temporary folders; the downloaded packages were unpacked already.
+    tidy="find vendor/bundle '(' -name gem_make.out -o -name mkmf.log ')' -type f -delete; "
+    "rm -f vendor/bundle/*/*/cache/*.gem",
 )
 YARN = Installer(
     name="yarn",

@@ -45,7 +45,11 @@ class BuilderImage:
 
 @dataclass(frozen=True, slots=True)
 class Installer:
-    """A program that fills ``path`` from ``lockfile``; files are relative to the root."""
+    """A program that fills ``path`` from ``lockfile``; files are relative to the root.
+
+    ``tidy`` is a shell command run after a good install: it removes what differs from one install to
+    the next and nothing needs.
+    """
 
     name: str
     lockfile: str
@@ -53,6 +57,7 @@ class Installer:
     command: str
     manifest: tuple[str, ...] = ()
     environment: Mapping[str, str] | None = None
+    tidy: str = ""
 
 
 @dataclass(frozen=True, slots=True)
