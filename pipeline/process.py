@@ -12,7 +12,7 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import IO, Protocol
@@ -64,7 +64,7 @@ class ProcessRunner(Protocol):
         self,
         argv: Sequence[str],
         *,
-        stdin: bytes | None = None,
+        stdin: bytes | Iterable[bytes] | None = None,
         env: Mapping[str, str] | None = None,
         cwd: str | os.PathLike[str] | None = None,
         timeout_s: float | None = None,
@@ -97,7 +97,7 @@ def find_program(name: str) -> str | None:
 def run_process(
     argv: Sequence[str],
     *,
-    stdin: bytes | None = None,
+    stdin: bytes | Iterable[bytes] | None = None,
     env: Mapping[str, str] | None = None,
     cwd: str | os.PathLike[str] | None = None,
     timeout_s: float | None = None,
@@ -108,7 +108,7 @@ def run_process(
 
     Args:
         argv: program and arguments; never a shell line.
-        stdin: bytes piped to it; None gives it no input at all.
+        stdin: bytes piped to it, whole or in pieces; None gives it no input at all.
         env: its whole environment; None passes on this process's.
         cwd: the folder it runs in.
         timeout_s: seconds it may take.
@@ -189,12 +189,13 @@ def _ignored_interrupts() -> Iterator[None]:
 def _supervise(
     child: subprocess.Popen[bytes],
     argv: tuple[str, ...],
-    stdin: bytes | None,
+    stdin: bytes | Iterable[bytes] | None,
     timeout_s: float | None,
     on_line: Callable[[str], None] | None,
     cancel: threading.Event | None,
 ) -> Completed:
     out, err = bytearray(), bytearray()
+    failures: list[BaseException] = []
     assert child.stdout is not None
     assert child.stderr is not None
     workers = [
@@ -203,12 +204,15 @@ def _supervise(
     ]
     if stdin is not None:
         assert child.stdin is not None
-        workers.append(threading.Thread(target=_feed, args=(child.stdin, stdin), daemon=True))
+        feeding = (child.stdin, stdin, failures)
+        workers.append(threading.Thread(target=_feed, args=feeding, daemon=True))
     for worker in workers:
         worker.start()
     _wait(child, argv, timeout_s, cancel)
     for worker in workers:
         worker.join(timeout=_GRACE_S)
+    if failures:
+        raise failures[0]
     return Completed(argv, child.returncode, bytes(out), bytes(err))
 
 
@@ -244,12 +248,15 @@ def _read(pipe: IO[bytes], sink: bytearray, on_line: Callable[[str], None] | Non
             on_line(raw.decode("utf-8", "replace").rstrip("\r\n"))
 
 
-def _feed(pipe: IO[bytes], data: bytes) -> None:
+def _feed(pipe: IO[bytes], data: bytes | Iterable[bytes], failures: list[BaseException]) -> None:
     try:
         with pipe:
-            pipe.write(data)
+            for piece in (data,) if isinstance(data, bytes) else data:
+                pipe.write(piece)
     except BrokenPipeError:
         pass  # The program ended without reading everything; its exit code tells.
+    except BaseException as error:
+        failures.append(error)  # Raised by whoever waits for the program.
 
 
 def _stop(child: subprocess.Popen[bytes]) -> None:

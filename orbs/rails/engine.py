@@ -36,7 +36,7 @@ from orbs.rails.engine_answers import (
     read_volume,
     split_reference,
 )
-from orbs.rails.engine_types import ContainerSpec, EngineError, ImageInfo, VolumeInfo
+from orbs.rails.engine_types import ContainerSpec, EngineError, ImageInfo, ListedImage, VolumeInfo
 from pipeline.errors import OrbyardError, Unavailable, excerpt
 
 __all__ = ["Engine", "open_engine"]
@@ -190,12 +190,20 @@ class Engine:
 
     def find_image(self, label: str, value: str) -> ImageInfo | None:
         """Return the newest image with that label, or None."""
-        with self._errors("look for an image"):
-            found = self._client.images(filters={"label": f"{label}={value}"})
-        if not found:
-            return None
-        newest = max(found, key=lambda image: image.get("Created") or 0)
-        return self.inspect_image(newest["Id"])
+        found = self.list_images(f"{label}={value}")
+        return self.inspect_image(found[0].id) if found else None
+
+    def list_images(self, label: str) -> list[ListedImage]:
+        """Return the images with a label (``name=value``), the newest first."""
+        with self._errors("list the images"):
+            found = self._client.images(filters={"label": label})
+        listed = [
+            ListedImage(
+                item["Id"], tuple(item.get("RepoTags") or ()), int(item.get("Created") or 0)
+            )
+            for item in found
+        ]
+        return sorted(listed, key=lambda image: (-image.created_s, image.id))
 
     def build(
         self,
@@ -300,6 +308,11 @@ class Engine:
         """Remove a name, and the image with its last one; a missing one is fine."""
         with self._errors(f"remove the image {reference}"), _missing_is_fine():
             self._client.remove_image(reference, force=force)
+
+    def save_image(self, image: str) -> Iterator[bytes]:
+        """Return what ``docker save`` writes, in pieces."""
+        with self._errors(f"save the image {image}"):
+            return cast(Iterator[bytes], self._client.get_image(image, chunk_size=1 << 20))
 
     def load_image(self, archive: Iterable[bytes]) -> None:
         """Take in what ``docker save`` wrote."""
