@@ -3,27 +3,34 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from orbs.rails.credentials import find_credentials
 from orbs.rails.dockerfile import base_images, parse_dockerfile
 from orbs.rails.engine import Engine
+from orbs.rails.engine_answers import split_reference
 from orbs.rails.engine_types import IDENTITY_LABEL, LABEL_PREFIX, EngineError, ImageInfo
 from orbs.rails.identity import BuilderInputs, base_digest
-from orbs.rails.model import BuilderImage, Installer
+from orbs.rails.model import BuilderImage, BuiltImage, Installer
+from orbs.rails.push import push_image
+from orbs.rails.registry import split_host
 from orbs.rails.settings import BuilderSettings, DependenciesSettings, ImageSettings
 from orbs.rails.small_files import SmallFile, pack_files, read_files
-from orbs.rails.volumes import slug
+from orbs.rails.volumes import ROLE_LABEL, slug
 from pipeline.command import Run
-from pipeline.errors import InvalidInput, Location, WorkFailed
+from pipeline.errors import InvalidInput, Location, OrbyardError, WorkFailed
 
 __all__ = ["BuilderPlan", "plan_builder", "provide_builder", "resolve_bases"]
 
 PROJECT_LABEL = f"{LABEL_PREFIX}project"
-ROLE_LABEL = f"{LABEL_PREFIX}role"
 _DOCKERFILE_IN_CONTEXT = ".orbyard.Dockerfile"
+
+_NOISE = re.compile(r"( ---> |Removing intermediate container )")
+"""Ids of the steps between, which tell a reader nothing."""
 
 DigestLookup = Callable[[str], str | None]
 """Asks a registry for the digest of ``repository:tag``; None where it cannot be learnt."""
@@ -137,9 +144,16 @@ def resolve_bases(
 
 def _pull_base(run: Run, engine: Engine, reference: str, platform: str) -> ImageInfo | None:
     run.console.info(f"pulling the base image {reference}")
-    for _ in engine.pull(reference, platform=platform):
-        pass
+    _pull(run, engine, reference, platform)
     return engine.inspect_image(reference)
+
+
+def _pull(run: Run, engine: Engine, reference: str, platform: str) -> None:
+    host, _ = split_host(split_reference(reference)[0])
+    credentials = find_credentials(host, run.environ, masker=run.console.masker)
+    auth = credentials.for_engine() if credentials else None
+    for _ in engine.pull(reference, platform=platform, auth=auth):
+        pass
 
 
 def provide_builder(
@@ -162,6 +176,7 @@ def provide_builder(
         image = _build(run, engine, plan, no_cache=no_cache)
     if plan.remote:
         _push_builder(run, engine, plan, image)
+    remove_old_builders(engine, plan, keep=run.settings.get(DependenciesSettings).keep)
     return _builder_image(image, plan, reused=False)
 
 
@@ -183,8 +198,7 @@ def _builder_image(image: str, plan: BuilderPlan, *, reused: bool) -> BuilderIma
 
 def _pull_builder(run: Run, engine: Engine, plan: BuilderPlan) -> ImageInfo | None:
     try:
-        for _ in engine.pull(plan.remote, platform=plan.inputs.platform):
-            pass
+        _pull(run, engine, plan.remote, plan.inputs.platform)
     except EngineError as error:
         run.console.detail(f"builder image {_short(plan)}: not in the registry ({error.text})")
         return None
@@ -194,13 +208,14 @@ def _pull_builder(run: Run, engine: Engine, plan: BuilderPlan) -> ImageInfo | No
 
 
 def _push_builder(run: Run, engine: Engine, plan: BuilderPlan, image: str) -> None:
-    from orbs.rails.engine_answers import split_reference
-
-    engine.tag(image, plan.remote)
     repository, tag = split_reference(plan.remote)
+    pushed = BuiltImage(image, plan.inputs.identity, (tag,), reused=False)
     with run.console.phase(f"Push the builder image to {repository}"):
-        for _ in engine.push(repository, tag):
-            pass
+        try:
+            push_image(run, engine, pushed, repository=repository)
+        except OrbyardError as error:
+            # Other machines will build it themselves; this build can go on.
+            run.console.warning(f"the builder image was not pushed: {error}", hint=error.hint)
 
 
 def _build(run: Run, engine: Engine, plan: BuilderPlan, *, no_cache: bool) -> str:
@@ -208,9 +223,9 @@ def _build(run: Run, engine: Engine, plan: BuilderPlan, *, no_cache: bool) -> st
     tail: list[str] = []
 
     def on_line(line: str) -> None:
-        if line.strip():
+        if line.strip() and not _NOISE.match(line):
             tail.append(line)
-        write(line)
+            write(line)
 
     try:
         return engine.build(
@@ -241,6 +256,25 @@ def _build_hint(text: str) -> str:
     if "COPY failed" in text or "ADD failed" in text or "not found" in text:
         return "the build context is only what builder.files names: add the file there"
     return "the lines above are the build's own; its first failing step is the last one shown"
+
+
+def remove_old_builders(engine: Engine, plan: BuilderPlan, *, keep: int) -> None:
+    """Drop the names of the project's builder images but the ``keep`` newest; the engine removes an
+    image with its last name, unless a container or another image needs it.
+    """
+    prefix = plan.local_name.partition(":")[0] + ":"
+    names = [
+        tag
+        for image in engine.list_images(f"{ROLE_LABEL}=builder")
+        for tag in image.tags
+        if tag.startswith(prefix)
+    ]
+    for name in names[max(keep, 1) :]:
+        try:
+            engine.remove_image(name)
+        except EngineError as error:
+            if error.status != 409:
+                raise
 
 
 def builder_context(inputs: BuilderInputs) -> bytes:

@@ -14,6 +14,7 @@ __all__ = [
     "ContainerSpec",
     "EngineError",
     "ImageInfo",
+    "ListedImage",
     "Mount",
     "VolumeInfo",
 ]
@@ -65,6 +66,15 @@ class ImageInfo:
     environment: Mapping[str, str] = field(default_factory=dict)
     diff_ids: tuple[str, ...] = ()
     size_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ListedImage:
+    """An image as a list shows it; ``created_s`` is in seconds since 1970."""
+
+    id: str
+    tags: tuple[str, ...]
+    created_s: int
 
 
 @dataclass(frozen=True, slots=True)
