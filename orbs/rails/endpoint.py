@@ -50,8 +50,12 @@ def docker_config_folder(environ: Mapping[str, str]) -> Path:
     return Path(environ.get("HOME") or Path.home()) / ".docker"
 
 
-def find_endpoint(environ: Mapping[str, str]) -> Endpoint:
+def find_endpoint(environ: Mapping[str, str], *, default_socket: str = DEFAULT_SOCKET) -> Endpoint:
     """Return where the engine is said to be; nothing is tried.
+
+    Args:
+        environ: environment variables.
+        default_socket: where Docker's socket is when nobody says otherwise.
 
     Raises:
         InvalidInput: the context named is not there, or its file cannot be read.
@@ -70,16 +74,16 @@ def find_endpoint(environ: Mapping[str, str]) -> Endpoint:
     context = environ.get("DOCKER_CONTEXT") or _current_context(folder)
     if context and context != "default":
         return _context_endpoint(folder, context)
-    return Endpoint(f"unix://{_local_socket(environ)}", "the default socket")
+    return Endpoint(f"unix://{_local_socket(environ, default_socket)}", "the default socket")
 
 
-def _local_socket(environ: Mapping[str, str]) -> str:
+def _local_socket(environ: Mapping[str, str], default_socket: str) -> str:
     runtime = environ.get("XDG_RUNTIME_DIR")
     rootless = [f"{runtime}/docker.sock", f"{runtime}/podman/podman.sock"] if runtime else []
-    for candidate in (DEFAULT_SOCKET, *rootless, "/run/podman/podman.sock"):
+    for candidate in (default_socket, *rootless, "/run/podman/podman.sock"):
         if os.path.exists(candidate):
             return candidate
-    return DEFAULT_SOCKET
+    return default_socket
 
 
 def _current_context(folder: Path) -> str:

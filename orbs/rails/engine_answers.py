@@ -41,10 +41,10 @@ def follow_build(events: Iterable[dict[str, Any]], on_line: Callable[[str], None
 def split_reference(reference: str) -> tuple[str, str]:
     """Return repository and tag or digest: ``host:5000/app:1`` is (``host:5000/app``, ``1``)."""
     name, at, digest = reference.partition("@")
-    if at:
-        return name, digest
     head, colon, tag = name.rpartition(":")
-    return (head, tag) if colon and "/" not in tag else (name, "")
+    if not colon or "/" in tag:
+        head, tag = name, ""
+    return head, digest if at else tag
 
 
 def read_image(raw: Mapping[str, Any]) -> ImageInfo:

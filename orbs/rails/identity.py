@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from orbs.rails.engine_answers import split_reference
 from orbs.rails.engine_types import ImageInfo
 from orbs.rails.model import Installer
 from orbs.rails.small_files import SmallFile
@@ -113,18 +114,12 @@ def base_digest(reference: str, image: ImageInfo) -> str:
     """Return what stands for a base image that the engine has: the digest of the manifest it was
     pulled by, which another machine can learn from the registry; else its id.
     """
-    repository = _familiar(_repository(reference))
+    repository = _familiar(split_reference(reference)[0])
     for known in image.digests:
         name, _, digest = known.partition("@")
         if _familiar(name) == repository:
             return digest
     return image.id
-
-
-def _repository(reference: str) -> str:
-    name = reference.partition("@")[0]
-    head, colon, tag = name.rpartition(":")
-    return head if colon and "/" not in tag else name
 
 
 def _familiar(repository: str) -> str:
