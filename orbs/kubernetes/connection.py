@@ -61,16 +61,17 @@ class Connection:
         self.source = source
         self._make_pool = make_pool
         self._user_agent = user_agent
-        self._clock = clock
+        self._clock = clock or Clock()
         self._lock = threading.Lock()
         self._streams: set[urllib3.BaseHTTPResponse] = set()
-        self._reached = False
-        self._refreshed_at = time.monotonic()
+        self._reached = self._closed = False
+        self._refreshed_at = self._clock.now_s()
         self._login()
 
     def close(self) -> None:
         """Close every connection; streams that are being read end."""
         with self._lock:
+            self._closed = True
             streams, self._streams = self._streams, set()
         for response in streams:
             _hang_up(response)
@@ -143,6 +144,8 @@ class Connection:
         response = self._send("GET", path, tried, query, None, "", idle_timeout_s)
         with self._lock:
             self._streams.add(response)
+            if self._closed:
+                _hang_up(response)
         if on_open:
             on_open(lambda: _hang_up(response))
         rest = b""
@@ -227,10 +230,10 @@ class Connection:
     def _login_again(self) -> bool:
         """Ask for credentials anew, at most once a minute; whether they differ."""
         with self._lock:
-            if time.monotonic() - self._refreshed_at < _REFRESH_PAUSE_S:
+            if self._clock.now_s() - self._refreshed_at < _REFRESH_PAUSE_S:
                 return False
             before = self._credentials
-            self._refreshed_at = time.monotonic()
+            self._refreshed_at = self._clock.now_s()
             self._login()
             return self._credentials != before
 
@@ -310,8 +313,9 @@ def _why(error: Exception) -> str:
 
 def _hang_up(response: urllib3.BaseHTTPResponse) -> None:
     """End a response that another thread is reading: closing alone would leave it waiting."""
-    connection = getattr(response, "connection", None)
-    held = getattr(connection, "sock", None)
-    if held is not None:
-        with contextlib.suppress(OSError):
+    held = getattr(getattr(response, "connection", None), "sock", None)
+    with contextlib.suppress(OSError, ValueError):
+        if hasattr(response, "shutdown"):  # urllib3 2.3 and later
+            response.shutdown()
+        elif held is not None:
             held.shutdown(socket.SHUT_RDWR)

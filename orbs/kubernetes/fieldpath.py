@@ -14,6 +14,7 @@ __all__ = ["find_field", "schema_errors"]
 _STEP = re.compile(r'\.?(?P<name>[^.\[\]]+)|\[(?P<bracket>(?:"(?:[^"\\]|\\.)*"|[^\]"])*)\]')
 _SELECTOR = re.compile(r'(\w+)=("(?:[^"\\]|\\.)*"|[^,]*)')
 _SCHEMA_LINE = re.compile(r"^\s*(?P<field>\.[^:\n]*(?:\"[^\"\n]*\"[^:\n]*)*): (?P<what>.+)$", re.M)
+_BEFORE_FIRST = re.compile(r"patch object(?: \([^)]*\))?: (?=\.)")
 _GO_VALUE = re.compile(r",? got [*&]value\.valueUnstructured(\{Value:(?P<value>.*?)\})?")
 
 
@@ -74,7 +75,7 @@ def _below(value: Any, step: str | int) -> Any:
 def schema_errors(message: str, *, hide_values: bool) -> list[tuple[str, str]]:
     """Return field and fault of each error in a message of server-side apply about the schema."""
     found = []
-    for match in _SCHEMA_LINE.finditer(message.replace("patch object: .", "patch object:\n.")):
+    for match in _SCHEMA_LINE.finditer(_BEFORE_FIRST.sub("\n", message)):
         what = _GO_VALUE.sub(lambda go: _found(go["value"], hide_values), match["what"])
         if what == "field not declared in schema":
             what = "there is no such field"

@@ -88,7 +88,9 @@ def read_config(text: str, *, origin: str, file: str, folder: Path) -> KubeConfi
 
 
 def _entries(document: Document, section: str, key: str, folder: Path) -> dict[str, Entry]:
-    items = document.value.get(section) or []
+    items = document.value.get(section)
+    if items is None:
+        return {}
     if not isinstance(items, list):
         raise InvalidInput("expected a list", where=document.where((section,)))
     found: dict[str, Entry] = {}
