@@ -54,6 +54,7 @@ class ImagePlan:
         tags: without the repository.
         backend: ``api`` or ``buildkit``.
         said: why that backend.
+        reproducible: whether the time of the build is to be taken out of its layers.
     """
 
     request: BuildRequest
@@ -65,6 +66,7 @@ class ImagePlan:
     tags: tuple[str, ...]
     backend: str
     said: str
+    reproducible: bool
 
 
 def plan_app_image(
@@ -107,6 +109,7 @@ def plan_app_image(
         tags=render_tags(tags or settings.tags, revision, run.environ),
         backend=backend,
         said=said,
+        reproducible=settings.reproducible and bool(revision.commit) and not revision.dirty,
     )
 
 
@@ -141,7 +144,8 @@ def build_app_image(
         return BuiltImage(found.id, plan.identity, plan.tags, reused=True)
     with run.console.phase(f"Build the app image from {plan.request.dockerfile} ({plan.said})"):
         image = _build(run, engine, plan, homes, builder)
-        image = _made_reproducible(run, engine, plan, image)
+        if plan.reproducible:
+            image = _made_reproducible(run, engine, plan, image)
         engine.tag(image, name)
     return BuiltImage(image, plan.identity, plan.tags, reused=False)
 

@@ -124,6 +124,13 @@ class ImageSettings:
         doc="`api` is the Docker API's own builder, `buildkit` the `docker` program's. `auto` takes "
         "BuildKit where the docker program and its buildx are there, or the Dockerfile needs it.",
     )
+    reproducible: bool = setting(
+        True,
+        doc="Take the time of the build out of the image's own layers, so that two builds of a commit "
+        "have the same layers. The engine writes the whole image out once for it, about 20 seconds a "
+        "gigabyte; only an image that was built is treated so, and none of a checkout with changes, "
+        "which has no commit to reproduce.",
+    )
     insecure_registries: tuple[str, ...] = setting(
         (), doc="Registries spoken to over plain HTTP, beside those on this machine's loopback."
     )
