@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from invoke.collection import Collection
 from invoke.exceptions import Exit, ParseError
 from invoke.program import Program
+from invoke.util import enable_logging
 
 from pipeline import __version__
 from pipeline.errors import InvalidInput, did_you_mean
@@ -68,11 +69,13 @@ class OrbyardProgram(Program):
             raise self._usage(error) from None
 
     def parse_tasks(self) -> None:
-        """Read the tasks and their options."""
+        """Read the tasks and their options; ``--debug`` may stand behind them."""
         try:
             super().parse_tasks()
         except ParseError as error:
             raise self._usage(error) from None
+        if self.args.debug.value:
+            enable_logging()
 
     def _usage(self, error: ParseError) -> Exit:
         message = str(error)
