@@ -96,8 +96,8 @@ class Later(NoTime):
         return 3600.0 if looked else 0.0
 
 
-@pytest.fixture
-def server() -> Iterator[Server]:
+def serving() -> Iterator[Server]:
+    """Yield a server that answers on loopback."""
     with Server() as made:
         thread = threading.Thread(target=made.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
@@ -106,6 +106,11 @@ def server() -> Iterator[Server]:
         finally:
             made.shutdown()
             thread.join()
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    yield from serving()
 
 
 @pytest.fixture
