@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from types import TracebackType
 from typing import IO, Any, cast
@@ -386,10 +386,13 @@ class Engine:
     def attach(self, container: str) -> Iterator[bytes]:
         """Return the chunks of both outputs as they come; call it before :meth:`start`."""
         with self._errors("read a container's output"):
-            return cast(Iterator[bytes], self._client.attach(container, stream=True))
+            stream = self._client.attach(container, stream=True)
+        return _closed_at_end(stream)
 
     def start(self, container: str, *, stdin: bytes | None = None) -> None:
-        """Start a container; ``stdin`` is piped to it and then closed."""
+        """Start a container; ``stdin`` is piped to it. It may not end where the connection cannot
+        close one of its two ways, so the reader has to know the last line.
+        """
         with self._errors("start a container"):
             if stdin is None:
                 self._client.start(container)
@@ -398,7 +401,7 @@ class Engine:
             self._client.start(container)
             raw = getattr(pipe, "_sock", pipe)
             raw.sendall(stdin)
-            raw.shutdown(socket.SHUT_WR)
+            raw.close()
             pipe.close()
 
     def wait(self, container: str, *, timeout_s: float = 60.0) -> int:
@@ -469,6 +472,18 @@ class Engine:
                 f"{action}: {excerpt(str(error))}",
                 hint="is it still running? (`docker version`)",
             ) from error
+
+
+def _closed_at_end(stream: Any) -> Iterator[bytes]:
+    """Pass on a stream and close its connection, which the library leaves open."""
+    try:
+        yield from stream
+    finally:
+        response = getattr(stream, "_response", None)
+        with suppress(OSError, docker.errors.DockerException):
+            stream.close()
+        if response is not None:
+            response.close()
 
 
 @contextmanager

@@ -13,12 +13,15 @@ __all__ = ["follow_build", "noticing_errors", "read_image", "read_volume", "spli
 
 def noticing_errors(stream: Iterable[Any], what: str) -> Iterator[dict[str, Any]]:
     """Pass on the events; an error among them, which comes with HTTP status 200, is raised."""
-    for event in stream:
+    events = iter(stream)
+    for event in events:
         if not isinstance(event, dict):
             continue
         if event.get("error") or event.get("errorDetail"):
             detail = event.get("errorDetail") or {}
             text = str(detail.get("message") or event.get("error"))
+            for _ in events:  # To its end, which is near, so that the connection is free again.
+                pass
             raise EngineError(f"{what}: {excerpt(text)}", text=text, status=detail.get("code") or 0)
         yield event
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -145,7 +145,10 @@ def build_app_image(
     with run.console.phase(f"Build the app image from {plan.request.dockerfile} ({plan.said})"):
         image = _build(run, engine, plan, homes, builder)
         if plan.reproducible:
-            image = _made_reproducible(run, engine, plan, image)
+            made = _made_reproducible(run, engine, plan, image)
+            if made != image:
+                _keep_cache(run, engine, plan, image)
+            image = made
         engine.tag(image, name)
     return BuiltImage(image, plan.identity, plan.tags, reused=False)
 
@@ -344,6 +347,15 @@ def _holding(
     )
     with created(engine, spec) as holder:
         yield holder
+
+
+def _keep_cache(run: Run, engine: Engine, plan: ImagePlan, image: str) -> None:
+    """Let go of the image as it was built; the engine's own builder has its cache in it."""
+    if plan.backend == "api":
+        engine.tag(image, f"{_local_name(run)}:cache")
+        return
+    with suppress(EngineError):
+        engine.remove_image(image)
 
 
 def _made_reproducible(run: Run, engine: Engine, plan: ImagePlan, image: str) -> str:

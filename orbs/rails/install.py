@@ -31,7 +31,7 @@ from pipeline.command import Run
 from pipeline.errors import Interrupted, Unavailable
 from pipeline.output import Console, format_duration
 
-__all__ = ["choose_home", "install_dependencies"]
+__all__ = ["choose_home", "install_context", "install_dependencies"]
 
 
 def choose_home(setting: str, environ: Mapping[str, str]) -> Literal["volumes", "folders"]:
@@ -126,7 +126,7 @@ def _install(
     *,
     no_cache: bool,
 ) -> dict[str, DependencyHome]:
-    context = _context(run, engine, builder, settings, no_cache=no_cache)
+    context = install_context(run, engine, builder, no_cache=no_cache)
     remove_orphans(engine)
     names = ", ".join(home.installer.name for home in homes)
     with run.console.phase(f"Install dependencies: {names}"):
@@ -137,14 +137,19 @@ def _install(
     return {home.installer.name: home for home in filled}
 
 
-def _context(
+def install_context(
     run: Run,
     engine: Engine,
     builder: BuilderImage,
-    settings: DependenciesSettings,
     *,
-    no_cache: bool,
+    no_cache: bool = False,
 ) -> InstallContext:
+    """Return what the installs of a run have in common.
+
+    Raises:
+        InvalidInput: the file of ``dependencies.ca_bundle`` is missing or holds no certificate.
+    """
+    settings = run.settings.get(DependenciesSettings)
     image = engine.inspect_image(builder.image_id)
     if image is None:
         raise Unavailable("the builder image was removed from the engine while it was in use")

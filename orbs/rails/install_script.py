@@ -26,10 +26,21 @@ CA_FILE = f"{HELP_FOLDER}/ca.pem"
 EARLIER = f"/{HELP_FOLDER}/earlier"
 """Where the volume to start from is mounted."""
 
+_LAST_LINE = ": end of the secrets"
+"""Harmless as a command."""
+
 _SCRIPT = r"""
 set -u
-target=$1 owner=$2 account=$3 secrets=$4 tidy=$5; shift 5
-if [ -n "$secrets" ]; then eval "$(cat)"; fi
+target=$1 owner=$2 account=$3 last=$4 tidy=$5; shift 5
+if [ -n "$last" ]; then
+  given=
+  while IFS= read -r line && [ "$line" != "$last" ]; do
+    given="$given$line
+"
+  done
+  eval "$given"
+  unset given line
+fi
 
 account=${account%%:*}
 if [ -n "$account" ] && [ "${HOME:-/root}" = /root ]; then
@@ -105,7 +116,7 @@ def install_spec(
         host_user: outside of the engine's user-namespace remapping.
     """
     shell = image.shell or ("/bin/sh", "-c")
-    words = (home.target, owner, image.user, "yes" if takes_secrets else "", installer.tidy)
+    words = (home.target, owner, image.user, _LAST_LINE if takes_secrets else "", installer.tidy)
     return ContainerSpec(
         image=image.id,
         command=("/bin/sh", "-c", _SCRIPT, "orbyard", *words, *shell, installer.command),
@@ -131,6 +142,6 @@ def target_folder(image: ImageInfo, installer: Installer) -> str:
 
 
 def export_lines(secrets: Mapping[str, str]) -> bytes:
-    """Return the shell lines that set the variables."""
+    """Return the shell lines that set the variables, and the line that ends them."""
     lines = [f"export {name}={shlex.quote(value)}" for name, value in sorted(secrets.items())]
-    return ("\n".join(lines) + "\n").encode()
+    return ("\n".join([*lines, _LAST_LINE]) + "\n").encode()

@@ -12,6 +12,7 @@ import json
 import re
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import IO, TYPE_CHECKING, Any
@@ -57,12 +58,14 @@ def make_reproducible(
     if not own:
         return image.id
     try:
-        config, layers = _read_archive(engine.save_image(image.id), image, frozenset(own), mtime)
-        changed = {old: layer for old, layer in layers.items() if old != layer.diff_id}
-        if not changed:
-            return image.id
-        new_config = _with_layers(config, image.diff_ids, changed, mtime)
-        engine.load_image(_archive(new_config, image.diff_ids, changed))
+        with ExitStack() as spools:
+            saved = engine.save_image(image.id)
+            config, layers = _read_archive(saved, image, frozenset(own), mtime, spools)
+            changed = {old: layer for old, layer in layers.items() if old != layer.diff_id}
+            if not changed:
+                return image.id
+            new_config = _with_layers(config, image.diff_ids, changed, mtime)
+            engine.load_image(_archive(new_config, image.diff_ids, changed))
         new_id = f"sha256:{hashlib.sha256(new_config).hexdigest()}"
         if engine.inspect_image(new_id) is None:
             raise _NotUnderstood("the engine did not take the image in")
@@ -77,7 +80,11 @@ class _NotUnderstood(Exception):
 
 
 def _read_archive(
-    stream: Iterable[bytes], image: ImageInfo, own: frozenset[str], mtime: int
+    stream: Iterable[bytes],
+    image: ImageInfo,
+    own: frozenset[str],
+    mtime: int,
+    spools: ExitStack,
 ) -> tuple[dict[str, Any], Mapping[str, Layer]]:
     """Return the configuration, and the image's own layers with their times mended, by diff id."""
     reader = TarReader(stream, "the image")
@@ -86,18 +93,18 @@ def _read_archive(
     for member in reader:
         if member.kind != "file":
             continue
-        spool = tempfile.SpooledTemporaryFile(_SMALL_BYTES)  # noqa: SIM115  # closed when let go
-        digest = hashlib.sha256()
-        for chunk in reader.data():
-            digest.update(chunk)
-            spool.write(chunk)
-        spool.seek(0)
-        diff_id = f"sha256:{digest.hexdigest()}"
-        if diff_id in own:
-            layers[diff_id] = _mended(spool, mtime)
-        elif member.size < _SMALL_BYTES:
-            small[member.path] = spool.read()
-        spool.close()
+        with tempfile.SpooledTemporaryFile(_SMALL_BYTES) as spool:
+            digest = hashlib.sha256()
+            for chunk in reader.data():
+                digest.update(chunk)
+                spool.write(chunk)
+            spool.seek(0)
+            diff_id = f"sha256:{digest.hexdigest()}"
+            if diff_id in own:
+                content = spools.enter_context(tempfile.SpooledTemporaryFile(_SMALL_BYTES))  # noqa: SIM115  # closed by the stack
+                layers[diff_id] = _mended(spool, content, mtime)
+            elif member.size < _SMALL_BYTES:
+                small[member.path] = spool.read()
     config = _find_config(small, image)
     if frozenset(layers) != own:
         raise _NotUnderstood("the engine keeps layers in another form than it names them by")
@@ -112,8 +119,7 @@ def _find_config(small: Mapping[str, bytes], image: ImageInfo) -> dict[str, Any]
     raise _NotUnderstood("the archive has no configuration of the image")
 
 
-def _mended(spool: IO[bytes], mtime: int) -> Layer:
-    content = tempfile.SpooledTemporaryFile(_SMALL_BYTES)  # noqa: SIM115  # lives as long as the layer
+def _mended(spool: IO[bytes], content: IO[bytes], mtime: int) -> Layer:
     digest, size = hashlib.sha256(), 0
     for piece in retimed_layer(spool, mtime):
         digest.update(piece)
