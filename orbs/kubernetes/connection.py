@@ -269,12 +269,16 @@ class Connection:
         return error
 
     def _no_answer(self, tried: str, error: Exception) -> ApiError:
+        why, origin = _why(error), self.source.origin or "the kubeconfig"
+        hint = f"the cluster comes from {origin}; "
+        if isinstance(_root(error), ssl.SSLError):
+            hint += "are its certificate-authority and server those of one cluster?"
+        else:
+            hint += "is it up, and can this machine reach it?"
         return ApiError(
-            f"{tried}: the API server {self.source.server} (context {self.source.context!r}) "
-            f"{_why(error)}",
+            f"{tried}: the API server {self.source.server} (context {self.source.context!r}) {why}",
             reason=type(error).__name__,
-            hint=f"the cluster comes from {self.source.origin or 'the kubeconfig'}; is it up, and "
-            "can this machine reach it?",
+            hint=hint,
         )
 
 
@@ -284,14 +288,22 @@ def _foreign_errors() -> tuple[type[Exception], ...]:
     return (urllib3.exceptions.HTTPError, ssl.SSLError, OSError)
 
 
+def _cause(error: Exception) -> BaseException:
+    cause = getattr(error, "reason", None)
+    return cause if isinstance(cause, BaseException) else error
+
+
+def _root(error: Exception) -> BaseException:
+    cause = _cause(error)
+    inner = next((each for each in cause.args if isinstance(each, OSError)), None)
+    return inner or cause.__cause__ or cause
+
+
 def _why(error: Exception) -> str:
     """Say in a few words why there was no answer; urllib3 nests the cause."""
     import urllib3.exceptions as kinds
 
-    cause: BaseException = getattr(error, "reason", None) or error
-    cause = cause if isinstance(cause, BaseException) else error
-    inner = next((each for each in cause.args if isinstance(each, OSError)), None)
-    root: BaseException = inner or cause.__cause__ or cause
+    cause, root = _cause(error), _root(error)
     if isinstance(cause, kinds.ConnectTimeoutError) and not isinstance(
         cause, kinds.NewConnectionError
     ):
