@@ -30,6 +30,9 @@ from pipeline.secret import Secret
 __all__ = ["InstallContext", "read_ca_bundle", "read_secrets", "run_install"]
 
 
+_ANYHOW = "read the installer's lines above; `build.install --no-cache` begins from nothing"
+
+
 @dataclass(frozen=True, slots=True)
 class InstallContext:
     """What the installs of a run have in common.
@@ -173,5 +176,5 @@ def _failure(context: InstallContext, installer: Installer, result: ContainerRes
         f"`{installer.command}` failed with exit code {result.exit_code}{killed}",
         where=Location(installer.lockfile),
         details=[f"{installer.name} | {line}" for line in masked],
-        hint=hint_for(result.tail, platform=context.image.platform),
+        hint=hint_for(result.tail, platform=context.image.platform) or _ANYHOW,
     )

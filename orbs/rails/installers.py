@@ -29,9 +29,8 @@ BUNDLE = Installer(
         "BUNDLE_CLEAN": "true",
         "BUNDLE_SILENCE_ROOT_WARNING": "true",
     },
-    # Logs of compilers name temporary folders; the downloaded packages were unpacked already.
-    tidy="find vendor/bundle '(' -name gem_make.out -o -name mkmf.log ')' -type f -delete; "
-    "rm -f vendor/bundle/*/*/cache/*.gem",
+    # Logs of compilers name temporary folders.
+    tidy="find vendor/bundle '(' -name gem_make.out -o -name mkmf.log ')' -type f -delete",
 )
 YARN = Installer(
     name="yarn",
