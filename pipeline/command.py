@@ -11,6 +11,7 @@ import logging
 import os
 import signal
 import sys
+import threading
 import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -145,15 +146,17 @@ def _signals() -> Iterator[None]:
     def stop(number: int, _: Any) -> None:
         raise Interrupted(f"stopped by {signal.Signals(number).name}")
 
-    try:
-        before = signal.signal(signal.SIGTERM, stop)
-    except ValueError:  # Not in the main thread: whoever runs us there handles signals.
-        yield
+    if threading.current_thread() is not threading.main_thread():
+        yield  # Whoever runs us there handles signals.
         return
+    # A lost connection (SIGHUP) ends a run as cleanly as SIGTERM does, unless nohup has us ignore it.
+    numbers = [n for n in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(n) != signal.SIG_IGN]
+    before = {number: signal.signal(number, stop) for number in numbers}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _debugging() -> bool:

@@ -21,7 +21,7 @@ from orbs.sops.environment import editor_environment, memory_folder
 from orbs.sops.messages import UNCHANGED, explain
 from orbs.sops.program import Sops
 from orbs.sops.settings import SopsSettings
-from pipeline.errors import InvalidInput, Location, Problem, WorkFailed
+from pipeline.errors import Interrupted, InvalidInput, Location, Problem, WorkFailed
 from pipeline.process import InteractiveRunner, run_interactive
 from pipeline.yamlfile import parse_documents
 
@@ -48,6 +48,7 @@ def edit_file(
         InvalidInput: it is missing, not encrypted, or damaged.
         Unavailable: no key opens it, or there is no editor.
         WorkFailed: the editor failed; nothing was changed.
+        Interrupted: the editor was stopped by a signal; nothing was changed.
     """
     encrypted = load_encrypted(path, name)
     decrypt_text(sops, encrypted)
@@ -60,6 +61,8 @@ def edit_file(
         )
     if code == UNCHANGED:
         return False
+    if code < 0 or code == Interrupted.exit_code:
+        raise Interrupted("the editor was stopped; the file was not changed", where=Location(name))
     if code == 201:
         raise explain(code, "Could not run editor", name)
     if code != 0:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 
 import pytest
@@ -94,3 +95,24 @@ def test_the_editors_copy_is_in_a_private_folder_that_is_gone_afterwards(
     assert list(memory.iterdir()) == []
     assert leaks(project.root, memory) == []
     assert "s3cr3t-changed" in project.decrypt()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_the_editors_copy_goes_when_the_run_is_stopped(
+    project: Project, tmp_path: Path, number: signal.Signals
+) -> None:
+    project.encrypt(SECRET)
+    memory = tmp_path / "memory"
+    memory.mkdir()
+    editor = tmp_path / "editor"
+    # $PPID is sops, and its parent the run: the connection is lost while the editor is open.
+    editor.write_text(
+        f"#!/bin/sh\ncp -r {memory}/. {tmp_path}/seen\nkill -{number.value} $(ps -o ppid= -p $PPID)\n"
+        "exec sleep 1\n"
+    )
+    editor.chmod(0o755)
+    environ = {"EDITOR": str(editor), "XDG_RUNTIME_DIR": str(memory)}
+    done = project.cli("secrets.edit", str(SECRET_FILE), environ=environ)
+    assert done.exit_code == 130
+    assert leaks(tmp_path / "seen") != []
+    assert list(memory.iterdir()) == []
