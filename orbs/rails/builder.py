@@ -2,65 +2,30 @@
 
 from __future__ import annotations
 
-import io
-import re
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 
+from orbs.rails.builder_build import BuilderPlan, build_builder
 from orbs.rails.credentials import find_credentials
 from orbs.rails.dockerfile import base_images, parse_dockerfile
 from orbs.rails.engine import Engine
 from orbs.rails.engine_answers import split_reference
-from orbs.rails.engine_types import IDENTITY_LABEL, LABEL_PREFIX, EngineError, ImageInfo
+from orbs.rails.engine_types import IDENTITY_LABEL, EngineError, ImageInfo
 from orbs.rails.identity import BuilderInputs, base_digest
-from orbs.rails.model import BuilderImage, BuiltImage, Installer
+from orbs.rails.model import BuilderImage, BuiltImage
 from orbs.rails.push import push_image
 from orbs.rails.registry import split_host
 from orbs.rails.settings import BuilderSettings, DependenciesSettings, ImageSettings
-from orbs.rails.small_files import SmallFile, pack_files, read_files
-from orbs.rails.volumes import ROLE_LABEL, slug
+from orbs.rails.small_files import read_files
+from orbs.rails.volumes import ROLE_LABEL
 from pipeline.command import Run
-from pipeline.errors import InvalidInput, Location, OrbyardError, WorkFailed
+from pipeline.errors import InvalidInput, Location, OrbyardError
 
 __all__ = ["BuilderPlan", "plan_builder", "provide_builder", "resolve_bases"]
 
-PROJECT_LABEL = f"{LABEL_PREFIX}project"
-_DOCKERFILE_IN_CONTEXT = ".orbyard.Dockerfile"
-
-_NOISE = re.compile(r"( ---> |Removing intermediate container )")
-"""Ids of the steps between, which tell a reader nothing."""
-
 DigestLookup = Callable[[str], str | None]
 """Asks a registry for the digest of ``repository:tag``; None where it cannot be learnt."""
-
-
-@dataclass(frozen=True, slots=True)
-class BuilderPlan:
-    """A builder image that may not be there yet.
-
-    Attributes:
-        inputs: what it is made from.
-        dockerfile: the path of its Dockerfile, for messages.
-        project: the project's name, for names of images.
-        remote: where it is looked for and pushed to, with its tag; "" for nowhere.
-    """
-
-    inputs: BuilderInputs
-    dockerfile: str
-    project: str
-    remote: str
-
-    @property
-    def local_name(self) -> str:
-        """The name it goes by in the engine, which keeps it from being pruned as unused."""
-        return f"orbyard-builder/{slug(self.project)}:{self.inputs.identity[:16]}"
-
-    def toolchain(self, installers: Sequence[Installer]) -> str:
-        """See :meth:`BuilderInputs.toolchain`."""
-        own = {name for item in installers for name in (item.lockfile, *item.manifest)}
-        return self.inputs.toolchain(own)
 
 
 def plan_builder(run: Run, engine: Engine, *, digest_lookup: DigestLookup) -> BuilderPlan:
@@ -173,7 +138,7 @@ def provide_builder(
             run.console.success(f"builder image {_short(plan)}: unchanged")
             return _builder_image(found.id, plan, reused=True)
     with run.console.phase(f"Build the builder image from {plan.dockerfile}"):
-        image = _build(run, engine, plan, no_cache=no_cache)
+        image = build_builder(run, engine, plan, no_cache=no_cache)
     if plan.remote:
         _push_builder(run, engine, plan, image)
     remove_old_builders(engine, plan, keep=run.settings.get(DependenciesSettings).keep)
@@ -218,46 +183,6 @@ def _push_builder(run: Run, engine: Engine, plan: BuilderPlan, image: str) -> No
             run.console.warning(f"the builder image was not pushed: {error}", hint=error.hint)
 
 
-def _build(run: Run, engine: Engine, plan: BuilderPlan, *, no_cache: bool) -> str:
-    write = run.console.stream("builder")
-    tail: list[str] = []
-
-    def on_line(line: str) -> None:
-        if line.strip() and not _NOISE.match(line):
-            tail.append(line)
-            write(line)
-
-    try:
-        return engine.build(
-            io.BytesIO(builder_context(plan.inputs)),
-            dockerfile=_DOCKERFILE_IN_CONTEXT,
-            tags=(plan.local_name,),
-            args=plan.inputs.args,
-            labels={
-                IDENTITY_LABEL: plan.inputs.identity,
-                PROJECT_LABEL: plan.project,
-                ROLE_LABEL: "builder",
-            },
-            network=plan.inputs.network,
-            platform=run.settings.get(ImageSettings).platform,
-            no_cache=no_cache,
-            on_line=on_line,
-        )
-    except EngineError as error:
-        raise WorkFailed(
-            f"the builder image could not be built: {error.text or error.message}",
-            where=Location(plan.dockerfile),
-            details=tail[-10:],
-            hint=_build_hint(error.text),
-        ) from error
-
-
-def _build_hint(text: str) -> str:
-    if "COPY failed" in text or "ADD failed" in text or "not found" in text:
-        return "the build context is only what builder.files names: add the file there"
-    return "the lines above are the build's own; its first failing step is the last one shown"
-
-
 def remove_old_builders(engine: Engine, plan: BuilderPlan, *, keep: int) -> None:
     """Drop the names of the project's builder images but the ``keep`` newest; the engine removes an
     image with its last name, unless a container or another image needs it.
@@ -275,19 +200,3 @@ def remove_old_builders(engine: Engine, plan: BuilderPlan, *, keep: int) -> None
         except EngineError as error:
             if error.status != 409:
                 raise
-
-
-def builder_context(inputs: BuilderInputs) -> bytes:
-    """Return the build context, the same bytes for the same inputs.
-
-    The Dockerfile stands in it under a name that ``COPY .`` does not take, as its ignore file says.
-    """
-    ignore = f"{_DOCKERFILE_IN_CONTEXT}\n.dockerignore\n"
-    return pack_files(
-        (
-            *inputs.files,
-            SmallFile(_DOCKERFILE_IN_CONTEXT, inputs.dockerfile.encode()),
-            SmallFile(".dockerignore", ignore.encode()),
-        ),
-        folders=True,
-    )

@@ -8,10 +8,11 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from orbs.rails.engine import Engine
 from orbs.rails.engine_types import ContainerSpec
+from orbs.rails.ownership import OWNER_LABEL, owner_value
 from pipeline.errors import Interrupted, OrbyardError
 from pipeline.process import TimeLimitExceeded
 
@@ -34,8 +35,12 @@ class ContainerResult:
 
 @contextmanager
 def created(engine: Engine, spec: ContainerSpec) -> Iterator[str]:
-    """Create a container, give its id, and remove it afterwards whatever happens."""
-    container = engine.create_container(spec)
+    """Create a container, give its id, and remove it afterwards whatever happens.
+
+    It carries our mark, by which a later run finds it should this one be killed.
+    """
+    labels = {OWNER_LABEL: owner_value(), **spec.labels}
+    container = engine.create_container(replace(spec, labels=labels))
     try:
         yield container
     finally:

@@ -29,6 +29,7 @@ from orbs.rails.engine_types import ContainerSpec, EngineError, ImageInfo, Mount
 from orbs.rails.install_run import InstallContext, run_install
 from orbs.rails.model import DependencyHome, Installer
 from orbs.rails.ownership import exclusive
+from orbs.rails.small_files import SmallFile
 
 __all__ = ["STAMP", "FolderHome", "read_stamp", "shares_files"]
 
@@ -38,9 +39,18 @@ STAMP = ".orbyard-stamp"
 
 @dataclass(frozen=True, slots=True)
 class FolderHome:
-    """A home in ``folder``, absolute; ``shares`` tells whether the engine sees it."""
+    """A home in a folder of the checkout.
+
+    Attributes:
+        installer: what fills it.
+        files: its lockfile and manifests as they were when the key was made.
+        key: what the folder is to hold.
+        folder: absolute.
+        shares: tells whether the engine sees the folder.
+    """
 
     installer: Installer
+    files: tuple[SmallFile, ...]
     key: str
     folder: Path
     shares: Callable[[Engine, ImageInfo, Path], bool]
@@ -88,6 +98,7 @@ class FolderHome:
         run_install(
             context,
             self.installer,
+            self.files,
             home=Mount(str(self.folder), context.target(self.installer), "bind"),
             owner="" if rootless or uid == 0 else f"{uid}:{gid}",
             host_user="userns" in context.engine.security_options,
@@ -109,7 +120,7 @@ class FolderHome:
 
         # A nameless volume, since `get_archive` of a container's own layer is far slower to write.
         home = Mount("", target)
-        run_install(context, self.installer, home=home, before=send, after=fetch)
+        run_install(context, self.installer, self.files, home=home, before=send, after=fetch)
 
     def _home(self, *, reused: bool) -> DependencyHome:
         return DependencyHome(self.installer, self.key, None, self.folder, reused)

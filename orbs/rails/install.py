@@ -66,6 +66,11 @@ def install_dependencies(
     """
     settings = run.settings.get(DependenciesSettings)
     installers = find_installers(run.root, settings)
+    if not installers:
+        run.console.detail(
+            "no dependencies: no Gemfile.lock, no yarn.lock, no installer in settings"
+        )
+        return ()
     homes = _homes(run, engine, plan, installers, settings)
     found = {} if no_cache else _find(homes, engine)
     for name in sorted(found):
@@ -88,18 +93,21 @@ def _homes(
     kind = choose_home(settings.home, run.environ)
     homes: list[VolumeHome | FolderHome] = []
     for installer in installers:
+        files = installer_files(run.root, installer)
         key = install_key(
             installer,
-            installer_files(run.root, installer),
+            files,
             toolchain=toolchain,
             environment=installs_environment(installer, settings),
         )
         if kind == "folders":
             folder = (run.root / installer.path).resolve()
-            homes.append(FolderHome(installer, key, folder, shares_files))
+            homes.append(FolderHome(installer, files, key, folder, shares_files))
         else:
             wanted = VolumeWanted(plan.project, installer.name, key, toolchain)
-            homes.append(VolumeHome(installer, wanted, use, partial(list_volume_set, engine)))
+            homes.append(
+                VolumeHome(installer, files, wanted, use, partial(list_volume_set, engine))
+            )
     return homes
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,9 +18,8 @@ from orbs.rails.install_script import (
     target_folder,
     work_folder,
 )
-from orbs.rails.installers import installer_files, installs_environment
+from orbs.rails.installers import installs_environment
 from orbs.rails.model import Installer
-from orbs.rails.ownership import OWNER_LABEL, owner_value
 from orbs.rails.settings import DependenciesSettings
 from orbs.rails.small_files import SmallFile, pack_files
 from pipeline.errors import InvalidInput, Location, WorkFailed
@@ -105,6 +104,7 @@ def read_ca_bundle(root: Path, settings: DependenciesSettings) -> bytes | None:
 def run_install(
     context: InstallContext,
     installer: Installer,
+    files: Sequence[SmallFile],
     *,
     home: Mount,
     earlier: Mount | None = None,
@@ -113,8 +113,8 @@ def run_install(
     before: Callable[[str], None] = lambda _: None,
     after: Callable[[str], None] = lambda _: None,
 ) -> None:
-    """Run an installer over ``home``; ``before`` and ``after`` are given the container's id, before
-    it starts and after it has ended well.
+    """Run an installer over ``home``; ``files`` are its lockfile and manifests. ``before`` and ``after``
+    are given the container's id, before it starts and after it has ended well.
 
     Raises:
         WorkFailed: it failed; with its last lines and, where its words are known, what to do.
@@ -127,7 +127,6 @@ def run_install(
         earlier=earlier,
         environment=installs_environment(installer, context.settings),
         labels={
-            OWNER_LABEL: owner_value(),
             f"{LABEL_PREFIX}project": context.project,
             f"{LABEL_PREFIX}installer": installer.name,
         },
@@ -137,7 +136,7 @@ def run_install(
         host_user=host_user,
     )
     with created(context.engine, spec) as container:
-        _put_files(context, installer, container)
+        _put_files(context, files, container)
         before(container)
         result = run_created(
             context.engine,
@@ -159,8 +158,7 @@ def _secret_lines(secrets: Mapping[str, Secret]) -> bytes | None:
     return export_lines({name: secret.reveal() for name, secret in secrets.items()})
 
 
-def _put_files(context: InstallContext, installer: Installer, container: str) -> None:
-    files = installer_files(context.root, installer)
+def _put_files(context: InstallContext, files: Sequence[SmallFile], container: str) -> None:
     context.engine.put_archive(
         container, work_folder(context.image), pack_files(files, folders=True)
     )

@@ -15,6 +15,7 @@ from orbs.rails.install_run import InstallContext, run_install
 from orbs.rails.install_script import EARLIER
 from orbs.rails.model import DependencyHome, Installer
 from orbs.rails.ownership import OWNER_LABEL, exclusive, owner_is_gone
+from orbs.rails.small_files import SmallFile
 from orbs.rails.volumes import (
     ROLE_LABEL,
     VolumeSet,
@@ -61,9 +62,18 @@ class VolumeUse:
 
 @dataclass(frozen=True, slots=True)
 class VolumeHome:
-    """A home in a volume; ``look`` returns the volumes as they are now."""
+    """A home in a volume.
+
+    Attributes:
+        installer: what fills it.
+        files: its lockfile and manifests as they were when the key was made.
+        wanted: what the volume is to hold.
+        use: when volumes were last used.
+        look: returns the volumes as they are now.
+    """
 
     installer: Installer
+    files: tuple[SmallFile, ...]
     wanted: VolumeWanted
     use: VolumeUse
     look: Callable[[], VolumeSet]
@@ -105,6 +115,7 @@ class VolumeHome:
             run_install(
                 context,
                 self.installer,
+                self.files,
                 home=Mount(data, context.target(self.installer)),
                 earlier=Mount(start.data, EARLIER, read_only=True) if start else None,
                 owner=context.image.user,

@@ -21,8 +21,20 @@ def test_the_context_is_just_the_named_files(app, engine):
     )
     app.write("orbyard.yml", "builder: {files: [lock, sub]}\n")
     Build(app.run(), engine).builder()
-    shown = [line.split("| ")[1] for line in app.err.getvalue().splitlines() if "| ./" in line]
-    assert shown == ["./lock", "./sub/file"]
+    words = app.err.getvalue().split()
+    assert [word for word in words if word.startswith("./")] == ["./lock", "./sub/file"]
+
+
+def test_a_dockerfile_that_needs_buildkit_gets_it(app, engine):
+    dockerfile = app.root / "deploy/Dockerfile.builder"
+    dockerfile.write_text(
+        dockerfile.read_text() + "RUN --mount=type=cache,target=/cache echo cached >/made\n"
+    )
+    made = Build(app.run(), engine).builder()
+    image = engine.inspect_image(made.image_id)
+    assert image is not None
+    assert image.labels["orbyard.dev/identity"] == made.identity
+    assert engine.builds == 0
 
 
 def test_build_arguments_choose_the_base_and_are_part_of_the_identity(app, engine):

@@ -8,7 +8,7 @@ import pytest
 from orbs.rails.build import Build
 from orbs.rails.folder_home import STAMP, FolderHome
 from orbs.rails.install import install_context
-from orbs.rails.installers import find_installers
+from orbs.rails.installers import find_installers, installer_files
 from orbs.rails.settings import DependenciesSettings
 from tests.integration.rails.support import App
 
@@ -74,7 +74,8 @@ def test_an_engine_that_does_not_see_the_checkout_gets_the_files_and_gives_them_
     run = ci.run()
     build = Build(run, engine)
     (installer,) = find_installers(ci.root, run.settings.get(DependenciesSettings))
-    there = FolderHome(installer, "key", ci.root / "vendor/made", lambda *_: False)
+    files = installer_files(ci.root, installer)
+    there = FolderHome(installer, files, "key", ci.root / "vendor/made", lambda *_: False)
     home = there.fill(install_context(run, engine, build.builder()))
     assert home.folder == ci.root / "vendor/made"
     assert "making | x" in ci.err.getvalue()

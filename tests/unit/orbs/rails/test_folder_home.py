@@ -41,7 +41,7 @@ def entry(name: str, kind: bytes = tarfile.REGTYPE, link: str = "") -> tarfile.T
 
 def test_a_folder_with_the_right_stamp_is_whole(folder):
     (folder / STAMP).write_text('{"key": "k1"}')
-    home = FolderHome(BUNDLE, "k1", folder, lambda *_: True)
+    home = FolderHome(BUNDLE, (), "k1", folder, lambda *_: True)
     found = home.find()
     assert found is not None
     assert (found.folder, found.reused) == (folder, True)
@@ -51,7 +51,7 @@ def test_a_folder_with_the_right_stamp_is_whole(folder):
 def test_a_folder_with_another_stamp_or_none_is_not(folder, stamp):
     if stamp is not None:
         (folder / STAMP).write_text(stamp)
-    assert FolderHome(BUNDLE, "k1", folder, lambda *_: True).find() is None
+    assert FolderHome(BUNDLE, (), "k1", folder, lambda *_: True).find() is None
 
 
 def test_a_folder_that_is_not_there_has_no_stamp(tmp_path):

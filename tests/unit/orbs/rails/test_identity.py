@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from orbs.rails.builder import BuilderPlan, builder_context
+from orbs.rails.builder_build import BuilderPlan, builder_context
 from orbs.rails.engine_types import ImageInfo
 from orbs.rails.identity import BuilderInputs, base_digest, install_key
 from orbs.rails.installers import BUNDLE, YARN
