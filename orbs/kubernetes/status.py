@@ -9,16 +9,16 @@ from datetime import UTC, datetime
 from typing import Any
 
 from orbs.kubernetes.cluster import Cluster
-from orbs.kubernetes.kinds import EVENT, REPLICASET
 from orbs.kubernetes.manifest import RenderedManifest
 from orbs.kubernetes.names import (
     DEPLOYED_AT_ANNOTATION,
     DEPLOYED_BY_ANNOTATION,
     REVISION_ANNOTATION,
 )
-from orbs.kubernetes.verdict import Failed, Observation, Progressing, judge
+from orbs.kubernetes.observe import Target, observe
+from orbs.kubernetes.verdict import Failed, Progressing, judge
 from orbs.kubernetes.verdict.fields import dig, holds, items, number, text
-from orbs.kubernetes.workload import last_job, pods_of, selector_text, workload_kind
+from orbs.kubernetes.workload import last_job, pods_of, workload_kind
 from pipeline.output import Console, format_duration, table_lines
 
 __all__ = ["PodStatus", "StatusReport", "WorkloadStatus", "print_status", "read_status"]
@@ -109,7 +109,7 @@ def _workload(cluster: Cluster, manifest: RenderedManifest, now: datetime) -> Wo
     if live is None:
         return WorkloadStatus(manifest.ref, found=False, message="it was never deployed here")
     pods = pods_of(cluster, live)
-    verdict, message, hints = _judged(cluster, kind.kind, live, pods)
+    verdict, message, hints = _judged(cluster, kind.kind, live)
     wanted = number(live, "spec", "replicas", default=1)
     if kind.kind == "DaemonSet":
         wanted = number(live, "status", "desiredNumberScheduled")
@@ -132,17 +132,10 @@ def _workload(cluster: Cluster, manifest: RenderedManifest, now: datetime) -> Wo
     )
 
 
-def _judged(
-    cluster: Cluster, kind: str, live: dict[str, Any], pods: Sequence[dict[str, Any]]
-) -> tuple[str, str, tuple[str, ...]]:
-    namespace = text(live, "metadata", "namespace")
-    labels = selector_text((live.get("spec") or {}).get("selector") or {})
-    replicasets, _ = cluster.list(REPLICASET, namespace=namespace, labels=labels)
-    events, _ = cluster.list(EVENT, namespace=namespace, fields="type=Warning")
-    found, _ = judge(
-        kind,
-        Observation(live, tuple(replicasets), tuple(pods), tuple(events)),
-    )
+def _judged(cluster: Cluster, kind: str, live: dict[str, Any]) -> tuple[str, str, tuple[str, ...]]:
+    target = Target.of(live, cluster.namespace)
+    assert target is not None
+    found, _ = judge(kind, observe(cluster, target, now_s=0.0))
     if isinstance(found, Failed):
         return "failing", found.cause.summary, (found.cause.hint,)
     if isinstance(found, Progressing):

@@ -9,8 +9,9 @@ from orbs.kubernetes.cluster import Cluster
 from orbs.kubernetes.kinds import DAEMONSET, DEPLOYMENT, JOB, POD, STATEFULSET, ResourceKind
 from orbs.kubernetes.manifest import RenderedManifest
 from orbs.kubernetes.names import JOB_LABEL
+from orbs.kubernetes.observe import selector_text
 
-__all__ = ["WORKLOAD_KINDS", "last_job", "pods_of", "selector_text", "workload_kind"]
+__all__ = ["WORKLOAD_KINDS", "last_job", "pods_of", "workload_kind"]
 
 WORKLOAD_KINDS = {"Deployment": DEPLOYMENT, "StatefulSet": STATEFULSET, "DaemonSet": DAEMONSET}
 """The kinds that are rolled out and waited for."""
@@ -21,25 +22,9 @@ def workload_kind(manifest: RenderedManifest) -> ResourceKind | None:
     return WORKLOAD_KINDS.get(manifest.kind)
 
 
-def selector_text(selector: dict[str, Any]) -> str:
-    """Return a label selector as the API's URLs take it: ``app=web,tier in (a,b)``."""
-    parts = [f"{key}={value}" for key, value in sorted((selector.get("matchLabels") or {}).items())]
-    for rule in selector.get("matchExpressions") or ():
-        values = ",".join(sorted(rule.get("values") or ()))
-        parts.append(
-            {
-                "In": f"{rule['key']} in ({values})",
-                "NotIn": f"{rule['key']} notin ({values})",
-                "Exists": rule["key"],
-                "DoesNotExist": f"!{rule['key']}",
-            }[rule["operator"]]
-        )
-    return ",".join(parts)
-
-
 def pods_of(cluster: Cluster, workload: dict[str, Any]) -> list[dict[str, Any]]:
     """Return the Pods that a workload's selector finds, by name."""
-    labels = selector_text((workload.get("spec") or {}).get("selector") or {})
+    labels = selector_text(workload)
     pods, _ = cluster.list(POD, namespace=workload["metadata"].get("namespace"), labels=labels)
     return sorted(pods, key=lambda pod: str(pod["metadata"]["name"]))
 

@@ -54,7 +54,7 @@ def install(run: Run, no_cache: bool = False, json: bool = False) -> None:
 
 
 @command(iterable=["tag"], help={"no_cache": _NO_CACHE, "tag": _TAG, "json": _JSON})
-def image(run: Run, no_cache: bool = False, tag: Sequence[str] = (), json: bool = False) -> None:
+def image(run: Run, no_cache: bool = False, tag: Sequence[str] | None = None, json: bool = False) -> None:
     """Build the app image; it is not pushed.
 
     Prints its id.
@@ -74,7 +74,7 @@ def image(run: Run, no_cache: bool = False, tag: Sequence[str] = (), json: bool 
 )
 def push(
     run: Run,
-    tag: Sequence[str] = (),
+    tag: Sequence[str] | None = None,
     repository: str | None = None,
     output: str | None = None,
     bash_env: bool = False,
@@ -107,7 +107,7 @@ def everything(
     run: Run,
     no_cache: bool = False,
     push: bool = True,
-    tag: Sequence[str] = (),
+    tag: Sequence[str] | None = None,
     repository: str | None = None,
     output: str | None = None,
     bash_env: bool = False,
@@ -126,14 +126,14 @@ def everything(
 
 
 def _build(
-    run: Run, *, no_cache: bool, tag: Sequence[str], push: bool, bash_env: bool = False
+    run: Run, *, no_cache: bool, tag: Sequence[str] | None, push: bool, bash_env: bool = False
 ) -> BuildResult:
     from orbs.rails.build import open_build, summarize
     from orbs.rails.report import bash_env_file
 
     if bash_env:
         bash_env_file(run.environ)  # Known to be missing now, not after the build.
-    with open_build(run, no_cache=no_cache, tags=tag) as build:
+    with open_build(run, no_cache=no_cache, tags=tag or ()) as build:
         result = build.result(push=push)
     summarize(run, result)
     return result

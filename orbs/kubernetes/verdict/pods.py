@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from orbs.kubernetes.verdict.configuration import configuration_suspicion, volume_suspicion
 from orbs.kubernetes.verdict.containers import Container, containers_of
 from orbs.kubernetes.verdict.crashes import crash_suspicion, start_suspicion
-from orbs.kubernetes.verdict.fields import Json, text
+from orbs.kubernetes.verdict.fields import Json, holds, owned_by, text, uid_of
 from orbs.kubernetes.verdict.grace import Grace
 from orbs.kubernetes.verdict.images import image_suspicion
 from orbs.kubernetes.verdict.probes import readiness_suspicion
@@ -31,6 +31,18 @@ def pod_suspicions(
             continue
         found += _of_pod(pod, events, grace or Grace())
     return found
+
+
+def healthy_pods(pods: Iterable[Json], owners: Iterable[Json]) -> list[Json]:
+    """Return the Pods of these owners that are ready to serve and are not being deleted."""
+    uids = [uid_of(owner) for owner in owners]
+    return [
+        pod
+        for pod in pods
+        if holds(pod, "Ready")
+        and not text(pod, "metadata", "deletionTimestamp")
+        and any(owned_by(pod, uid) for uid in uids)
+    ]
 
 
 def _of_pod(pod: Json, events: Sequence[Json], grace: Grace) -> Iterator[Suspicion]:
