@@ -129,7 +129,7 @@ def _crash_meaning(container: Container, events: Iterable[Json]) -> tuple[str, s
             "init-crash-loop",
             f"the {called}, which has to end well before the app is started, fails with "
             f"{describe_ending(ended)}",
-            "its log lines below say why",
+            "its last log lines say why",
         )
     if code == 0:
         return (
@@ -138,9 +138,9 @@ def _crash_meaning(container: Container, events: Iterable[Json]) -> tuple[str, s
             "its command has to be the server in the foreground: not a one-time task, and not a "
             "server that goes to the background",
         )
-    hint = _HINTS.get(code, "its log lines below say why it ends")
+    hint = _HINTS.get(code, "its last log lines say why it ends")
     if signal_name(code) == "SIGKILL":
-        hint = "something killed it: memory use of a child process, or a probe; see its log below"
+        hint = "something killed it: memory use of a child process, or a probe; see its last log lines"
     summary = f"the {called} ends again and again: {describe_ending(ended)}"
     if container.endings < 2:
         summary = f"the {called} ended with {describe_ending(ended)}"

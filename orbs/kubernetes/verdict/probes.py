@@ -50,7 +50,7 @@ class Probe:
                 "requests that come by address and without a session (force_ssl, hosts, login)"
             )
         if status:
-            return f"the app answers {status[1]}: its log lines below say why"
+            return f"the app answers {status[1]}: its last log lines say why"
         if "connection refused" in said:
             return (
                 "nothing listens on that port: check that the app binds to 0.0.0.0 and not only to "
@@ -61,7 +61,7 @@ class Probe:
                 "the app does not answer in time: its log says what it is busy with; raise the "
                 "probe's timeoutSeconds if it is only slow"
             )
-        return "check the probe in the manifest and the app's log lines below"
+        return "check the probe in the manifest and the app's last log lines"
 
 
 def probe_of(container: Container, name: str) -> Probe | None:

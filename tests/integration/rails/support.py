@@ -101,14 +101,16 @@ class App:
                 homes = Build(run, opened, no_cache=no_cache).homes
         return {home.installer.name: home for home in homes}
 
-    def start(self, *words: str, **environ: str) -> subprocess.Popen[str]:
+    def start(
+        self, *words: str, stderr: int = subprocess.STDOUT, **environ: str
+    ) -> subprocess.Popen[str]:
         """Start the real program."""
         return subprocess.Popen(
             [sys.executable, "-c", "from pipeline.program import main; main()", *words],
             cwd=self.root,
             env={**self.environ, "PYTHONPATH": str(PROJECT), **environ},
             stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
+            stderr=stderr,
             text=True,
         )
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import yaml
 
-from tests.e2e.support.database import postgres_manifests
+from examples.support.database import postgres_manifests
 
 URL = "postgresql://hoge_app:p%40ss@hoge-db/hoge_app_staging"
 

@@ -1,0 +1,1 @@
+"""What the demo and the end-to-end tests need around the example app."""
