@@ -19,6 +19,8 @@ __all__ = [
 PROVIDES = {
     "image": "orbs.rails.build:provide_image",
     "image-name": "orbs.rails.build:name_image",
+    "scaffold": "orbs.rails.scaffold:scaffold",
+    "extras": "orbs.rails.scaffold:extras",
 }
 """Capabilities for other orbs; see :mod:`pipeline.orb`."""
 

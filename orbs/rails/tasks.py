@@ -54,7 +54,9 @@ def install(run: Run, no_cache: bool = False, json: bool = False) -> None:
 
 
 @command(iterable=["tag"], help={"no_cache": _NO_CACHE, "tag": _TAG, "json": _JSON})
-def image(run: Run, no_cache: bool = False, tag: Sequence[str] | None = None, json: bool = False) -> None:
+def image(
+    run: Run, no_cache: bool = False, tag: Sequence[str] | None = None, json: bool = False
+) -> None:
     """Build the app image; it is not pushed.
 
     Prints its id.

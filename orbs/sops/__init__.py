@@ -12,6 +12,7 @@ __all__ = ["PROVIDES", "decrypt_for_run", "encrypt_for_run"]
 PROVIDES = {
     "decrypt": "orbs.sops.capability:decrypt_for_run",
     "encrypt": "orbs.sops.capability:encrypt_for_run",
+    "scaffold": "orbs.sops.scaffold:scaffold",
 }
 """What other orbs reach by name; see :mod:`pipeline.orb`."""
 

@@ -140,7 +140,9 @@ def _crash_meaning(container: Container, events: Iterable[Json]) -> tuple[str, s
         )
     hint = _HINTS.get(code, "its last log lines say why it ends")
     if signal_name(code) == "SIGKILL":
-        hint = "something killed it: memory use of a child process, or a probe; see its last log lines"
+        hint = (
+            "something killed it: memory use of a child process, or a probe; see its last log lines"
+        )
     summary = f"the {called} ends again and again: {describe_ending(ended)}"
     if container.endings < 2:
         summary = f"the {called} ended with {describe_ending(ended)}"
