@@ -15,7 +15,7 @@ from pipeline.output import Console
 
 __all__ = ["JobLogs"]
 
-_KEPT_LINES = 60
+_KEPT_LINES = 500
 _IDLE_S = 30.0
 """Seconds of silence after which a log is asked for again: a dead connection looks the same."""
 _DRAIN_S = 5.0

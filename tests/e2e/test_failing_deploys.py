@@ -86,7 +86,10 @@ def test_a_failing_migration_stops_the_deploy(bench: Workbench, running: str) ->
 def test_an_app_that_crashes_at_boot_fails_the_rollout_with_its_last_words(
     bench: Workbench, running: str
 ) -> None:
-    bench.write("config/initializers/zz_crash.rb", 'raise "no way to boot" if defined?(Puma)\n')
+    bench.write(
+        "config/initializers/zz_crash.rb",
+        'raise "no way to boot" if $PROGRAM_NAME.include?("puma")\n',
+    )
     done = deploy(bench, "--skip-migration")
     assert done.code == 1, done.text
     assert "error: Deployment/hoge-app: " in done.err
@@ -145,8 +148,9 @@ def interrupt_at(child: subprocess.Popen[str], words: str) -> tuple[int, str]:
         if words in line:
             os.kill(child.pid, signal.SIGINT)
             break
-    said += child.stdout.read()
-    return child.wait(timeout=60), said
+    with child:
+        said += child.stdout.read()
+    return child.returncode, said
 
 
 def test_an_interrupted_migration_is_left_running_and_said_so(

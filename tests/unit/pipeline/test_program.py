@@ -124,7 +124,7 @@ def test_help_loads_nothing_heavy(project: Path) -> None:
         "before = set(sys.modules)\n"
         "from pipeline.program import main\n"
         "try:\n    main()\nexcept SystemExit:\n    pass\n"
-        "heavy = {'docker', 'kubernetes', 'tenacity', 'yaml', 'kmock', 'aiohttp', 'requests', 'jsonpatch'}\n"
+        "heavy = {'docker', 'kubernetes', 'tenacity', 'yaml', 'kmock', 'aiohttp', 'requests'}\n"
         "print('HEAVY', sorted(heavy & set(sys.modules) - before))\n"
     )
     assert "HEAVY []" in run(project, "-c", code, "--list").stdout
