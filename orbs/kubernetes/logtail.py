@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 from orbs.kubernetes.api_error import ApiError
@@ -10,10 +11,14 @@ from orbs.kubernetes.verdict import Cause, Observation
 from orbs.kubernetes.verdict.containers import Container, containers_of, was_started
 from orbs.kubernetes.verdict.fields import name_of
 
-__all__ = ["LoggingCluster", "log_evidence", "printable"]
+__all__ = ["LoggingCluster", "log_evidence", "printable", "telling_lines"]
 
 _CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b\][^\x07]*\x07|[\x00-\x08\x0b-\x1f\x7f]")
 _LONGEST_LINE = 2000
+_READ_LINES = 300
+_ERROR_LINES = 4
+_ERROR = re.compile(r"^(?!\s*from ).*(\b\w*(Error|Exception)\b|rails aborted|\bFATAL\b)")
+"""The head of an error as Ruby and its servers print it, not a line of its trace."""
 
 
 class LoggingCluster(Protocol):
@@ -48,6 +53,27 @@ def log_evidence(
     return found or _tail(cluster, container, limit, previous=False)
 
 
+def telling_lines(lines: Sequence[str], limit: int) -> list[str]:
+    """Return at most ``limit`` lines: the last ones, and the error that stands further up.
+
+    Ruby, Python and Java print the error above a trace that is longer than anybody wants to see.
+    """
+    if len(lines) <= limit:
+        return list(lines)
+    shown = limit - _ERROR_LINES - 1
+    if shown <= 0:
+        return list(lines[-limit:])
+    early = range(len(lines) - shown)
+    heads = [index for index in early if _ERROR.search(lines[index])]
+    if not heads:
+        return list(lines[-limit:])
+    first = heads[-1]
+    upper = lines[first : min(first + _ERROR_LINES, len(lines) - shown)]
+    left_out = len(lines) - shown - first - len(upper)
+    gap = [f"… {left_out} lines …"] if left_out else []
+    return [*upper, *gap, *lines[-shown:]]
+
+
 def _find(observation: Observation, cause: Cause) -> Container | None:
     for pod in observation.pods:
         if cause.pod and name_of(pod) == cause.pod:
@@ -68,7 +94,7 @@ def _tail(
                 container=container.name,
                 namespace=container.pod["metadata"].get("namespace"),
                 previous=previous,
-                tail_lines=limit,
+                tail_lines=max(limit, _READ_LINES),
             )
         )
     except ApiError as error:
@@ -77,4 +103,4 @@ def _tail(
         return () if previous else (f"(the log of Pod {pod}, {container.called} is empty)",)
     run = ", the run that ended" if previous else ""
     heading = f"last log lines of Pod {pod}, {container.called}{run}:"
-    return (heading, *(f"  | {printable(line)}" for line in lines))
+    return (heading, *(f"  | {printable(line)}" for line in telling_lines(lines, limit)))
