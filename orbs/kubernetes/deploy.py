@@ -20,6 +20,7 @@ from pipeline.project import read_revision
 
 if TYPE_CHECKING:
     from orbs.kubernetes.manifest import RenderedManifest
+    from orbs.kubernetes.verdict import Grace
     from pipeline.command import Run
 
 __all__ = [
@@ -47,8 +48,8 @@ def run_deploy(run: Run, options: DeployOptions) -> None:
         ready = _with_image(run, options, ready, summary)
         _configure(run, ready, summary)
         if not options.skip_migration:
-            _migrate(run, ready, summary)
-        _roll_out(run, ready, summary)
+            _migrate(run, options, ready, summary)
+        _roll_out(run, options, ready, summary)
 
 
 def run_migrate(run: Run, options: DeployOptions) -> None:
@@ -57,7 +58,7 @@ def run_migrate(run: Run, options: DeployOptions) -> None:
     with _summarised(run, options) as summary, prepared(run, options, image) as ready:
         summary.step_done("Checks", ready.said, ready.took_s)
         _configure(run, ready, summary)
-        _migrate(run, ready, summary)
+        _migrate(run, options, ready, summary)
 
 
 def run_rollout(run: Run, options: DeployOptions) -> None:
@@ -67,7 +68,7 @@ def run_rollout(run: Run, options: DeployOptions) -> None:
         if image:
             with prepared(run, options, image) as ready:
                 summary.step_done("Checks", ready.said, ready.took_s)
-                _roll_out(run, ready, summary)
+                _roll_out(run, options, ready, summary)
         else:
             _wait_for_live(run, options, summary)
 
@@ -166,7 +167,7 @@ def _configure(run: Run, ready: Ready, summary: Summary) -> None:
         said.append(f"{len(changed)} of {len(done)} objects changed")
 
 
-def _migrate(run: Run, ready: Ready, summary: Summary) -> None:
+def _migrate(run: Run, options: DeployOptions, ready: Ready, summary: Summary) -> None:
     from orbs.kubernetes.migrate import migrate
 
     settings: DeploySettings = run.settings.get(DeploySettings)
@@ -178,12 +179,13 @@ def _migrate(run: Run, ready: Ready, summary: Summary) -> None:
                 console=run.console,
                 revision=ready.rendered.provenance.revision,
                 settings=settings,
+                grace=_grace(options),
             )
             said.append(result.name)
             summary.changed([f"Job/{result.name}"])
 
 
-def _roll_out(run: Run, ready: Ready, summary: Summary) -> None:
+def _roll_out(run: Run, options: DeployOptions, ready: Ready, summary: Summary) -> None:
     from orbs.kubernetes.apply import apply_manifests
     from orbs.kubernetes.rollout import wait_for_rollouts
 
@@ -192,9 +194,23 @@ def _roll_out(run: Run, ready: Ready, summary: Summary) -> None:
         done = apply_manifests(ready.applier, ready.phases.workloads, console=run.console)
         summary.changed([one.manifest.ref for one in done if one.action != "unchanged"])
         results = wait_for_rollouts(
-            ready.cluster, [one.live for one in done], console=run.console, settings=settings
+            ready.cluster,
+            [one.live for one in done],
+            console=run.console,
+            settings=settings,
+            grace=_grace(options),
         )
         said += [f"{one.ref}: {one.message}" for one in results]
+
+
+def _grace(options: DeployOptions) -> Grace | None:
+    """Times of grace; a rehearsal's cluster lives faster, and so do they."""
+    if not options.rehearse:
+        return None
+    from orbs.kubernetes.rehearsal import DEFAULT_SPEED
+    from orbs.kubernetes.verdict import Grace
+
+    return Grace().scaled(1 / DEFAULT_SPEED)
 
 
 def _wait_for_live(run: Run, options: DeployOptions, summary: Summary) -> None:

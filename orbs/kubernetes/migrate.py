@@ -75,6 +75,7 @@ def migrate(
     revision: str,
     settings: DeploySettings,
     clock: Clock | None = None,
+    grace: Grace | None = None,
 ) -> MigrationResult:
     """Run a Job anew and wait until it is complete.
 
@@ -85,6 +86,7 @@ def migrate(
         revision: what is deployed, for the name and a label.
         settings: time limit, what to do about a run that is under way, how many to keep.
         clock: the time to wait by.
+        grace: how long causes are given to go away.
 
     Raises:
         MigrationFailed: it failed, could not start, was deleted, or the time is over.
@@ -104,7 +106,7 @@ def migrate(
     console.info(f"Job/{name} created; it may take {format_duration(settings.migrate_timeout_s)}")
     _forget_outdated(cluster, manifest, settings, console)
     with _left_running(cluster, name):
-        _Waiting(cluster, job, console, settings, clock).run()
+        _Waiting(cluster, job, console, settings, clock, grace or Grace()).run()
     took_s = clock.now_s() - started_s
     console.success(f"Job/{name}: complete ({format_duration(took_s)})")
     return MigrationResult(name, took_s)
@@ -225,12 +227,13 @@ class _Waiting:
         console: Console,
         settings: DeploySettings,
         clock: Clock,
+        grace: Grace,
     ) -> None:
         target = Target.of({"kind": "Job", **job}, cluster.namespace)
         assert target is not None
         self._cluster, self._console, self._settings = cluster, console, settings
         self._clock, self._target, self._job = clock, target, job
-        self._memory, self._grace = Memory(), Grace()
+        self._memory, self._grace = Memory(), grace
         self._verdict: Verdict = Progressing("created")
         self._observation = Observation(job)
         self._warned: set[str] = set()
