@@ -140,7 +140,7 @@ def test_a_build_secret_is_mounted_and_in_no_layer(rails, engine):
     )
     settings = (rails.root / "orbyard.yml").read_text()
     rails.write("orbyard.yml", settings + "image: {secrets: {token: NPM_TOKEN}}\n")
-    made = build(rails, engine, NPM_TOKEN="hunter22")
+    made = build(rails, engine, no_cache=True, NPM_TOKEN="hunter22")
     saved = b"".join(engine.save_image(made.image_id))
     assert b"hunter22" not in saved
     assert "hunter22" not in rails.err.getvalue()
