@@ -23,6 +23,7 @@ EXTRAS = [
     "pvc",
     "passenger",
     "ingress,assets,hpa,iam-role",
+    "assets,pvc",
 ]
 
 
