@@ -1,0 +1,261 @@
+"""The compiler: a configuration and its orbs become what CircleCI would run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping as Map
+from dataclasses import dataclass
+from typing import Any
+
+from pipeline.config.definitions import check_element, read_elements
+from pipeline.config.findings import ConfigError, Finding, Report
+from pipeline.config.model import CompiledConfig
+from pipeline.config.namespace import Element, Namespace
+from pipeline.config.nodes import Mapping, Mark, Scalar, Source, to_data
+from pipeline.config.orb_imports import OrbImporter, as_version
+from pipeline.config.orb_references import NoOrbs, OrbSources
+from pipeline.config.output import build_jobs, build_workflows, processed_document
+from pipeline.config.parameters import check_values, read_declarations
+from pipeline.config.pipeline_values import default_values, is_known_value
+from pipeline.config.reader import Limits, read_document
+from pipeline.config.scope import Compilation
+from pipeline.config.values import show, yaml_type
+from pipeline.config.workflows import ExpandedWorkflow, expand_workflows
+
+__all__ = ["check", "compile"]
+
+_VERSIONS = ("2", "2.0", "2.1")
+_NEEDS_21 = ("orbs", "commands", "executors", "parameters", "job-groups", "setup")
+_MOST_CONTEXTS = 100
+
+
+@dataclass(slots=True, eq=False)
+class _Expanded:
+    root: Mapping
+    namespace: Namespace
+    workflows: list[ExpandedWorkflow]
+    importer: OrbImporter
+    compilation: Compilation
+
+
+def compile(  # noqa: A001  # the name that users look for
+    source: Source | str,
+    *,
+    parameters: Map[str, Any] | None = None,
+    values: Map[str, Any] | None = None,
+    orbs: OrbSources | None = None,
+    limits: Limits = Limits(),  # noqa: B008  # frozen
+    disabled: Iterable[str] = (),
+    all_workflows: bool = False,
+) -> CompiledConfig:
+    """Return what CircleCI would run for a configuration.
+
+    Pure: it reads nothing but what it is given, and may be called from several threads at once.
+
+    Args:
+        source: the text of ``.circleci/config.yml``, with the file's name or without.
+        parameters: values of pipeline parameters; those that are not given have their default.
+        values: pipeline values by their full name, as ``{"pipeline.git.branch": "main"}``; those that
+            are not given are what CircleCI's command line assumes, or missing.
+        orbs: where orbs come from; without it only inline orbs are known.
+        limits: sizes beyond which the configuration is refused.
+        disabled: codes of warnings that are not wanted.
+        all_workflows: whether to check workflows as well whose condition is false.
+
+    Raises:
+        ConfigError: it cannot be compiled; with everything that is wrong, as far as can be told.
+    """
+    compiled, findings = _run(source, parameters, values, orbs, limits, disabled, all_workflows, lint=True)
+    if compiled is None:
+        raise ConfigError(findings)
+    return compiled
+
+
+def check(
+    source: Source | str,
+    *,
+    parameters: Map[str, Any] | None = None,
+    values: Map[str, Any] | None = None,
+    orbs: OrbSources | None = None,
+    limits: Limits = Limits(),  # noqa: B008  # frozen
+    disabled: Iterable[str] = (),
+    all_workflows: bool = False,
+) -> tuple[Finding, ...]:
+    """Return everything that is wrong or unwise in a configuration; see :func:`compile`."""
+    _, findings = _run(source, parameters, values, orbs, limits, disabled, all_workflows, lint=True)
+    return findings
+
+
+def _run(
+    source: Source | str,
+    parameters: Map[str, Any] | None,
+    values: Map[str, Any] | None,
+    orbs: OrbSources | None,
+    limits: Limits,
+    disabled: Iterable[str],
+    all_workflows: bool,
+    *,
+    lint: bool,
+) -> tuple[CompiledConfig | None, tuple[Finding, ...]]:
+    if isinstance(source, str):
+        source = Source("config.yml", source)
+    report = Report(disabled)
+    compilation = Compilation(report, limits, default_values(values or {}))
+    expanded = _expand(source, compilation, parameters or {}, orbs or NoOrbs(), all_workflows)
+    if expanded is not None and lint:
+        from pipeline.config.lint import lint as run_lint
+
+        run_lint(expanded.root, expanded.namespace, expanded.workflows, compilation)
+    if expanded is None or report.error_count:
+        return None, report.findings
+    return _finish(expanded, report), report.findings
+
+
+def _expand(
+    source: Source,
+    compilation: Compilation,
+    parameters: Map[str, Any],
+    orbs: OrbSources,
+    all_workflows: bool,
+) -> _Expanded | None:
+    report = compilation.report
+    start = Mark(source, 1, 1)
+    root = read_document(source, report, compilation.limits)
+    if root is None:
+        if not report.error_count:
+            report.error("not-a-mapping", "the configuration is empty", start)
+        return None
+    report.know(source, root)
+    if type(root) is not Mapping:
+        report.error(
+            "not-a-mapping", f"a configuration is one mapping, found: {yaml_type(root)}", root
+        )
+        return None
+    version = _read_version(root, report)
+    if version is None:
+        return None
+    namespace = Namespace("", source, root, has_tags=version == "2.1")
+    _check_values(compilation, start)
+    _read_parameters(root, namespace, compilation, parameters)
+    importer = OrbImporter(compilation, orbs)
+    if namespace.has_tags:
+        importer.import_orbs(namespace)
+    read_elements(namespace, report)
+    for element in namespace.elements.values():
+        if isinstance(element, Element):
+            check_element(element, report)
+    workflows = expand_workflows(root, namespace, compilation, all_workflows=all_workflows)
+    _check_contexts(workflows, compilation, root)
+    _check_setup(root, workflows, compilation)
+    return _Expanded(root, namespace, workflows, importer, compilation)
+
+
+def _read_version(root: Mapping, report: Report) -> str | None:
+    node = root.get("version")
+    if node is None:
+        report.error(
+            "version",
+            "required key [version] not found",
+            root,
+            hint="write `version: 2.1` at the top",
+        )
+        return None
+    version = as_version(node)
+    if version not in _VERSIONS:
+        report.error(
+            "version",
+            f"{show(to_data(node))} is not a version of the configuration; expected 2, 2.0 or 2.1",
+            node,
+            hint="write `version: 2.1`",
+        )
+        return None
+    if version != "2.1":
+        for key in _NEEDS_21:
+            if root.get(key) is not None:
+                report.error(
+                    "version", f"the key {key!r} needs version 2.1", root, key=key,
+                    hint="write `version: 2.1`",
+                )
+    return version
+
+
+def _check_values(compilation: Compilation, start: Mark) -> None:
+    for name in compilation.values:
+        if not is_known_value(name):
+            compilation.report.error(
+                "unknown-variable",
+                f"there is no pipeline value {show(name)}",
+                start,
+                hint="values are named as in << pipeline.git.branch >>",
+            )
+
+
+def _read_parameters(
+    root: Mapping, namespace: Namespace, compilation: Compilation, given: Map[str, Any]
+) -> None:
+    node = root.get("parameters") if namespace.has_tags else None
+    declared = read_declarations(node, compilation.report, pipeline=True)
+    at = node if node is not None else root
+    for code, message, hint in check_values(declared, given):
+        compilation.report.error(code, message, at, hint=hint)
+    compilation.parameters = {
+        name: given[name] if name in given else to_data(declaration.default)
+        for name, declaration in declared.items()
+        if declaration.default is not None
+    }
+
+
+def _check_contexts(
+    workflows: list[ExpandedWorkflow], compilation: Compilation, root: Mapping
+) -> None:
+    names: set[str] = set()
+    for workflow in workflows:
+        for job in workflow.jobs:
+            if job.contexts is not None:
+                data = to_data(job.contexts)
+                names.update([data] if isinstance(data, str) else data)
+    if len(names) > _MOST_CONTEXTS:
+        compilation.report.error(
+            "contexts-too-many",
+            f"{len(names)} contexts are used; CircleCI allows {_MOST_CONTEXTS}",
+            root,
+            key="workflows",
+        )
+
+
+def _check_setup(
+    root: Mapping, workflows: list[ExpandedWorkflow], compilation: Compilation
+) -> None:
+    node = root.get("setup")
+    if node is None:
+        return
+    report = compilation.report
+    if type(node) is not Scalar or not isinstance(node.value, bool):
+        report.error(
+            "setup", f"setup is true or false, found: {show(to_data(node))}", root, key="setup"
+        )
+    elif node.value and len(workflows) > 1:
+        report.error(
+            "setup",
+            "a setup configuration runs exactly one workflow, and this one would run"
+            f" {len(workflows)}: {', '.join(workflow.name for workflow in workflows)}",
+            root,
+            key="workflows",
+            hint="leave one, or give them conditions (`when:`) of which one holds",
+        )
+
+
+def _finish(expanded: _Expanded, report: Report) -> CompiledConfig:
+    data = processed_document(expanded.workflows)
+    setup = expanded.root.get("setup")
+    return CompiledConfig(
+        build_jobs(expanded.workflows, data["jobs"], report),
+        build_workflows(expanded.workflows, report),
+        type(setup) is Scalar and setup.value is True,
+        dict(expanded.compilation.parameters),
+        dict(expanded.compilation.values),
+        tuple(expanded.importer.resolved),
+        report.findings,
+        data,
+    )
+
+

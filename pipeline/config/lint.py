@@ -1,0 +1,3 @@
+"""Warnings about a configuration."""
+def lint(root, namespace, workflows, compilation):
+    pass

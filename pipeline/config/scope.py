@@ -1,0 +1,310 @@
+"""What names mean at a place, and the values of tags there.
+
+Scopes are lexical: an element sees its own parameters, the elements and orbs of the document it was
+written in, and the pipeline's values; pipeline parameters are seen in the configuration itself and
+not in orbs. Steps and executors that are handed over as arguments bring their scope along.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping as Map
+from dataclasses import dataclass, field
+from typing import Any
+
+from pipeline.config.expression import ExpressionError, evaluate
+from pipeline.config.findings import Frame, Poisoned, Report
+from pipeline.config.namespace import Element, Namespace
+from pipeline.config.nodes import Mapping, Mark, Node, Scalar, Sequence, from_data
+from pipeline.config.parameters import ExecutorArgument, StepsArgument
+from pipeline.config.pipeline_values import is_known_value
+from pipeline.config.reader import Limits
+from pipeline.config.template import (
+    Part,
+    Section,
+    Tag,
+    Template,
+    TemplateError,
+    parse_template,
+)
+from pipeline.config.values import as_text, is_truthy
+from pipeline.errors import did_you_mean
+
+__all__ = ["Compilation", "Scope", "Value", "mark_inside"]
+
+Value = Node | StepsArgument | ExecutorArgument
+
+
+@dataclass(slots=True, eq=False)
+class Scope:
+    """What is in scope at a place.
+
+    Attributes:
+        namespace: the document it was written in: its elements and orbs.
+        arguments: the values of the element's parameters; None outside of an element.
+        frame: the calls that led here.
+        matrix: the values of a matrix' member, else None.
+        active: the elements that are being expanded around it, to find recursion.
+    """
+
+    namespace: Namespace
+    arguments: dict[str, Any] | None = None
+    frame: Frame | None = None
+    matrix: dict[str, Any] | None = None
+    active: tuple[Element, ...] = ()
+
+
+class _Unknown(Exception):
+    """A variable is not in scope."""
+
+    def __init__(self, message: str, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+@dataclass(slots=True, eq=False)
+class Compilation:
+    """One run of the compiler: what it was given, and what it keeps on the way.
+
+    Attributes:
+        report: takes the findings.
+        limits: sizes beyond which it gives up.
+        values: pipeline values by their full name.
+        parameters: pipeline parameters.
+    """
+
+    report: Report
+    limits: Limits
+    values: Map[str, Any]
+    parameters: Map[str, Any] = field(default_factory=dict)
+    _templates: dict[str, Template | TemplateError] = field(default_factory=dict)
+    _nodes_made: int = 0
+    _text_made: int = 0
+
+    def resolve(self, node: Node, scope: Scope) -> Value:
+        """Return the node with every tag replaced by its value.
+
+        Raises:
+            Poisoned: a tag has no value; reported.
+        """
+        if not node.dynamic or not scope.namespace.has_tags:
+            return node
+        if type(node) is Scalar:
+            return self._resolve_text(node, scope)
+        self.count(node.mark, scope.frame)
+        if type(node) is Sequence:
+            items = [self._plain(item, scope) for item in node.items]
+            return Sequence(items, node.mark)
+        assert type(node) is Mapping
+        entries = {key: self._plain(item, scope) for key, item in node.entries.items()}
+        return Mapping(entries, node.keys, node.mark)
+
+    def resolve_node(self, node: Node, scope: Scope) -> Node:
+        """Return the node resolved, where neither steps nor a scoped executor may come out."""
+        return self._plain(node, scope)
+
+    def _plain(self, node: Node, scope: Scope) -> Node:
+        if not node.dynamic:
+            return node
+        value = self.resolve(node, scope)
+        if isinstance(value, ExecutorArgument):
+            return value.node
+        if isinstance(value, StepsArgument):
+            raise self.report.error(
+                "embedded-value", "a list of steps cannot stand here", node, frame=scope.frame
+            )
+        return value
+
+    def count(self, mark: Mark, frame: Frame | None, nodes: int = 1) -> None:
+        """Count what is made, and give up beyond the limit."""
+        self._nodes_made += nodes
+        if self._nodes_made > self.limits.expanded_nodes:
+            raise self.report.error(
+                "too-large",
+                f"the configuration expands to more than {self.limits.expanded_nodes:,} values",
+                mark,
+                frame=frame,
+            )
+
+    def _resolve_text(self, node: Scalar, scope: Scope) -> Value:
+        template = self.template(node, scope)
+        if template.whole is not None:
+            return self._whole(template.whole, node, scope)
+        text = "".join([self._part(part, node, scope) for part in template.parts])
+        self._text_made += len(text)
+        self.count(node.mark, scope.frame)
+        if self._text_made > self.limits.expanded_text:
+            raise self.report.error(
+                "too-large",
+                f"the configuration expands to more than {self.limits.expanded_text:,} characters",
+                node,
+                frame=scope.frame,
+            )
+        return Scalar(text, node.mark, node.style)
+
+    def template(self, node: Scalar, scope: Scope) -> Template:
+        """Return a text's parts.
+
+        Raises:
+            Poisoned: its tags cannot be read; reported.
+        """
+        text: str = node.value
+        found = self._templates.get(text)
+        if found is None:
+            try:
+                found = parse_template(text)
+            except TemplateError as error:
+                found = error
+            self._templates[text] = found
+        if isinstance(found, TemplateError):
+            raise self.report.error(
+                found.code,
+                str(found),
+                mark_inside(node, found.offset),
+                hint=found.hint,
+                frame=scope.frame,
+            )
+        return found
+
+    def _whole(self, tag: Tag, node: Scalar, scope: Scope) -> Value:
+        value = self.tag_value(tag, node, scope)
+        if isinstance(value, StepsArgument | ExecutorArgument):
+            return value
+        if isinstance(value, list | dict):
+            return from_data(value, node.mark)
+        return Scalar(value, node.mark, node.style)
+
+    def _part(self, part: Part, node: Scalar, scope: Scope) -> str:
+        if isinstance(part, str):
+            return part
+        if isinstance(part, Section):
+            condition = self.tag_value(part.condition, node, scope)
+            if is_truthy(_seen(condition)) is part.inverted:
+                return ""
+            return "".join([self._part(inner, node, scope) for inner in part.parts])
+        value = _seen(self.tag_value(part, node, scope))
+        if isinstance(value, list | dict):
+            raise self.report.error(
+                "embedded-value",
+                f"<< {part.source} >> is a {'list' if isinstance(value, list) else 'map'}, which cannot"
+                " stand inside of a text",
+                mark_inside(node, part.offset),
+                frame=scope.frame,
+            )
+        return as_text(value)
+
+    def tag_value(self, tag: Tag, node: Scalar, scope: Scope) -> Any:
+        """Return the value of a tag: a scalar, or steps or an executor that were handed over.
+
+        Raises:
+            Poisoned: it has none; reported.
+        """
+        try:
+            return evaluate(tag.expression, lambda name: self.lookup(name, scope))
+        except _Unknown as error:
+            code, message, hint = "unknown-variable", str(error), error.hint
+        except ExpressionError as error:
+            code, message, hint = error.code, str(error), None
+        raise self.report.error(
+            code, message, mark_inside(node, tag.offset), hint=hint, frame=scope.frame
+        )
+
+    def expression_value(self, node: Scalar, scope: Scope) -> Any:
+        """Return the value of a bare expression, as ``filters: pipeline.git.branch == "main"``.
+
+        Raises:
+            Poisoned: it cannot be read or has no value; reported.
+        """
+        from pipeline.config.expression import parse_expression
+
+        try:
+            expression = parse_expression(node.value.strip())
+            return evaluate(expression, lambda name: self.lookup(name, scope))
+        except _Unknown as error:
+            code, message, hint = "unknown-variable", str(error), error.hint
+        except ExpressionError as error:
+            code, message, hint = error.code, str(error), None
+        raise self.report.error(code, message, node, hint=hint, frame=scope.frame)
+
+    def lookup(self, name: str, scope: Scope) -> Any:
+        """Return the value of a variable; raises :class:`_Unknown`."""
+        head, _, rest = name.partition(".")
+        if head == "parameters" and rest:
+            return _argument(rest, scope)
+        if head == "pipeline" and rest:
+            return self._pipeline_value(name, scope)
+        if head == "matrix" and rest and scope.matrix is not None:
+            if rest in scope.matrix:
+                return scope.matrix[rest]
+            raise _Unknown(
+                f'Referred to a variable "{name}" that does not exist',
+                did_you_mean(rest, scope.matrix),
+            )
+        if "." in name:
+            raise _Unknown(
+                f'Referred to a variable "{name}" that does not exist',
+                did_you_mean(head, ["parameters", "pipeline", "matrix"]),
+            )
+        arguments = scope.arguments or {}
+        hint = f"write << parameters.{name} >>" if name in arguments else None
+        raise _Unknown(f"Unknown variable(s): {name}", hint)
+
+    def _pipeline_value(self, name: str, scope: Scope) -> Any:
+        prefix = "pipeline.parameters."
+        if name.startswith(prefix):
+            wanted = name.removeprefix(prefix)
+            if not scope.namespace.is_orb and wanted in self.parameters:
+                return self.parameters[wanted]
+            hint = did_you_mean(wanted, self.parameters)
+            if scope.namespace.is_orb:
+                hint = "an orb does not see pipeline parameters: hand it over as an argument"
+            raise _Unknown(f'Referred to a variable "{name}" that does not exist', hint)
+        if name in self.values:
+            return self.values[name]
+        if is_known_value(name):
+            return None
+        from pipeline.config.pipeline_values import KNOWN_VALUES
+
+        raise _Unknown(
+            f'Referred to a variable "{name}" that does not exist', did_you_mean(name, KNOWN_VALUES)
+        )
+
+
+def _argument(name: str, scope: Scope) -> Any:
+    if scope.arguments is not None:
+        if name in scope.arguments:
+            return scope.arguments[name]
+        hint = did_you_mean(name, scope.arguments)
+    else:
+        hint = "for pipeline parameters write << pipeline.parameters.… >>"
+    raise _Unknown(f"Arguments referenced without declared parameters: parameters.{name}", hint)
+
+
+def _seen(value: Any) -> Any:
+    """Return what a text or condition sees of a value that was handed over."""
+    if isinstance(value, ExecutorArgument):
+        return value.data()
+    if isinstance(value, StepsArgument):
+        return [None] * len(value.node.items)
+    return value
+
+
+def mark_inside(node: Scalar, offset: int) -> Mark:
+    """Return the place of a character of a text, as nearly as its style allows."""
+    text, mark = node.value, node.mark
+    if node.style is None and "\n" not in text:
+        line = mark.source.line(mark.line)
+        if line.startswith(text, mark.column - 1):
+            return Mark(mark.source, mark.line, mark.column + offset)
+    elif node.style in ("'", '"'):
+        line = mark.source.line(mark.line)
+        if line.startswith(text, mark.column):
+            return Mark(mark.source, mark.line, mark.column + 1 + offset)
+    elif node.style == "|":
+        before = text[:offset]
+        number = mark.line + 1 + before.count("\n")
+        begin = before.rfind("\n") + 1
+        written = text[begin:].partition("\n")[0]
+        column = mark.source.line(number).find(written)
+        if written and column >= 0:
+            return Mark(mark.source, number, column + 1 + offset - begin)
+    return mark
