@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping as Map
+from collections.abc import Iterable
+from collections.abc import Mapping as Map
 from dataclasses import dataclass
 from typing import Any
 
 from pipeline.config.definitions import check_element, read_elements
-from pipeline.config.findings import ConfigError, Finding, Report
+from pipeline.config.findings import ConfigError, Finding, Poisoned, Report
 from pipeline.config.model import CompiledConfig
 from pipeline.config.namespace import Element, Namespace
 from pipeline.config.nodes import Mapping, Mark, Scalar, Source, to_data
@@ -17,7 +18,7 @@ from pipeline.config.output import build_jobs, build_workflows, processed_docume
 from pipeline.config.parameters import check_values, read_declarations
 from pipeline.config.pipeline_values import default_values, is_known_value
 from pipeline.config.reader import Limits, read_document
-from pipeline.config.scope import Compilation
+from pipeline.config.scope import Compilation, Scope
 from pipeline.config.values import show, yaml_type
 from pipeline.config.workflows import ExpandedWorkflow, expand_workflows
 
@@ -64,7 +65,9 @@ def compile(  # noqa: A001  # the name that users look for
     Raises:
         ConfigError: it cannot be compiled; with everything that is wrong, as far as can be told.
     """
-    compiled, findings = _run(source, parameters, values, orbs, limits, disabled, all_workflows, lint=True)
+    compiled, findings = _run(
+        source, parameters, values, orbs, limits, disabled, all_workflows, lint=True
+    )
     if compiled is None:
         raise ConfigError(findings)
     return compiled
@@ -172,7 +175,10 @@ def _read_version(root: Mapping, report: Report) -> str | None:
         for key in _NEEDS_21:
             if root.get(key) is not None:
                 report.error(
-                    "version", f"the key {key!r} needs version 2.1", root, key=key,
+                    "version",
+                    f"the key {key!r} needs version 2.1",
+                    root,
+                    key=key,
                     hint="write `version: 2.1`",
                 )
     return version
@@ -195,13 +201,19 @@ def _read_parameters(
     node = root.get("parameters") if namespace.has_tags else None
     declared = read_declarations(node, compilation.report, pipeline=True)
     at = node if node is not None else root
-    for code, message, hint in check_values(declared, given):
-        compilation.report.error(code, message, at, hint=hint)
-    compilation.parameters = {
-        name: given[name] if name in given else to_data(declaration.default)
-        for name, declaration in declared.items()
-        if declaration.default is not None
-    }
+    wrong: set[str] = set()
+    for problem in check_values(declared, given):
+        compilation.report.error(problem.code, problem.message, at, hint=problem.hint)
+        wrong.add(problem.name)
+    scope = Scope(namespace, declaring=True)
+    for name, declaration in declared.items():
+        if name in given and name not in wrong:
+            compilation.parameters[name] = given[name]
+            continue
+        try:
+            compilation.parameters[name] = compilation.default_value(declaration, scope)
+        except Poisoned:
+            compilation.broken.add(name)
 
 
 def _check_contexts(
@@ -229,7 +241,9 @@ def _check_setup(
     if node is None:
         return
     report = compilation.report
-    if type(node) is not Scalar or not isinstance(node.value, bool):
+    if type(node) is not Scalar:
+        return  # A key of the user's own: people kept anchors there before it had a meaning.
+    if not isinstance(node.value, bool):
         report.error(
             "setup", f"setup is true or false, found: {show(to_data(node))}", root, key="setup"
         )
@@ -257,5 +271,3 @@ def _finish(expanded: _Expanded, report: Report) -> CompiledConfig:
         report.findings,
         data,
     )
-
-

@@ -17,8 +17,8 @@ _FIELDS = (
     ("month", 1, 12),
     ("day of the week", 0, 7),
 )
-_MONTHS = "jan feb mar apr may jun jul aug sep oct nov dec".split()
-_DAYS = "sun mon tue wed thu fri sat".split()
+_MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
+_DAYS = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"]
 
 
 def cron_problem(text: str) -> str | None:
@@ -44,6 +44,8 @@ def _field_problem(part: str, low: int, high: int) -> str | None:
     items = part.split(",")
     if len(items) > 1 and any("-" in item for item in items):
         return f"a range inside of a list, as in {part}, is not supported"
+    if high == 7 and re.fullmatch(r"[a-z]+-[a-z]+", part):
+        return f"a range of days, as {part}, is not supported; list them, as 1,2,3,4,5"
     for item in items:
         ends = [_number(end, high) for end in item.split("-")]
         if len(ends) > 2 or None in ends:

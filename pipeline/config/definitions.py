@@ -91,15 +91,15 @@ def _check_name(namespace: Namespace, kind: str, name: str, node: Mapping, repor
     )
 
 
-def _read_element(
-    namespace: Namespace, kind: str, name: str, node: Node, report: Report
-) -> None:
+def _read_element(namespace: Namespace, kind: str, name: str, node: Node, report: Report) -> None:
     if type(node) is Scalar and isinstance(node.value, str) and kind != "job-group":
         namespace.elements[kind, name] = node
         return
     if type(node) is not Mapping:
         report.error(
-            "wrong-type", f"expected type: Mapping, found: {yaml_type(node)}", node,
+            "wrong-type",
+            f"expected type: Mapping, found: {yaml_type(node)}",
+            node,
             hint=f"the {kind} {name!r} needs a mapping with what it does",
         )
         node = Mapping({}, {}, node.mark)
@@ -124,7 +124,9 @@ def check_element(element: Element, report: Report) -> None:
         if key not in _KEYS[kind]:
             _unknown_key(element, key, checker)
         elif key in _NEEDS_21 and not element.namespace.has_tags:
-            checker.error("version", f"{key!r} needs version 2.1", node, key, "write `version: 2.1`")
+            checker.error(
+                "version", f"{key!r} needs version 2.1", node, key, "write `version: 2.1`"
+            )
     _FIELD_CHECKS[kind](element, checker)
     if report.error_count != before:
         element.sound = False
@@ -135,7 +137,9 @@ def _unknown_key(element: Element, key: str, checker: Checker) -> None:
     hint = did_you_mean(key, known) or f"permitted keys: {', '.join(known)}"
     if key in STEPS:
         hint = f"{key} is a step: put it below `steps:`, as `- {key}: …`"
-    checker.error("unknown-key", f"extraneous key [{key}] is not permitted", element.node, key, hint)
+    checker.error(
+        "unknown-key", f"extraneous key [{key}] is not permitted", element.node, key, hint
+    )
 
 
 def _check_command(element: Element, checker: Checker) -> None:
@@ -180,11 +184,16 @@ def _check_job(element: Element, checker: Checker) -> None:
         check_steps(steps, element.namespace, checker)
     elif name == "build":
         checker.error(
-            "missing-key", "required key [steps] not found", node, hint="a job needs at least one step"
+            "missing-key",
+            "required key [steps] not found",
+            node,
+            hint="a job needs at least one step",
         )
     wanted = {"release": "plan_name", "lock": "key", "unlock": "key"}.get(str(name))
     if wanted and wanted not in node.entries:
-        checker.error("missing-key", f"required key [{wanted}] not found in a job of type {name}", node)
+        checker.error(
+            "missing-key", f"required key [{wanted}] not found in a job of type {name}", node
+        )
     executor = node.get("executor")
     if executor is not None:
         check_executor_shape(executor, checker)
@@ -207,7 +216,9 @@ def check_executor_shape(node: Node, checker: Checker) -> bool:
         if type(name) is Scalar and isinstance(name.value, str):
             return True
     return checker.error(
-        "wrong-type", f"expected type: String or Mapping with a name, found: {yaml_type(node)}", node
+        "wrong-type",
+        f"expected type: String or Mapping with a name, found: {yaml_type(node)}",
+        node,
     )
 
 
@@ -216,7 +227,9 @@ def _check_group(element: Element, checker: Checker) -> None:
     if "parameters" in element.node.entries:
         checker.error("job-group", "a job group cannot have parameters", element.node, "parameters")
     if type(jobs) is not Sequence or not jobs.items:
-        checker.error("job-group", f"the job group {element.name!r} needs a list of jobs", element.node)
+        checker.error(
+            "job-group", f"the job group {element.name!r} needs a list of jobs", element.node
+        )
 
 
 _FIELD_CHECKS: dict[str, Callable[[Element, Checker], None]] = {
@@ -279,9 +292,7 @@ def _bad_shape(item: Node, checker: Checker) -> None:
         )
         return
     found = "nothing" if type(item) is Scalar and item.value is None else yaml_type(item)
-    checker.error(
-        "step-shape", f"a step is a name or a mapping with one key, found: {found}", item
-    )
+    checker.error("step-shape", f"a step is a name or a mapping with one key, found: {found}", item)
 
 
 def check_bare(name: str, item: Node, checker: Checker) -> bool:
@@ -291,7 +302,10 @@ def check_bare(name: str, item: Node, checker: Checker) -> bool:
     if name in BARE_STEPS:
         return True
     return checker.error(
-        "step-shape", f"the step {name} needs keys of its own", item, hint=f"write `- {name}:` with them"
+        "step-shape",
+        f"the step {name} needs keys of its own",
+        item,
+        hint=f"write `- {name}:` with them",
     )
 
 
@@ -330,7 +344,10 @@ def _check_reruns(body: Node, checker: Checker) -> bool:
         )
     if rerun == ["auto_rerun_delay"]:
         return checker.error(
-            "missing-key", "auto_rerun_delay requires max_auto_reruns to be specified", body, rerun[0]
+            "missing-key",
+            "auto_rerun_delay requires max_auto_reruns to be specified",
+            body,
+            rerun[0],
         )
     return True
 

@@ -16,7 +16,7 @@ from pipeline.config.definitions import (
 )
 from pipeline.config.findings import Frame, Poisoned
 from pipeline.config.logic import condition_holds
-from pipeline.config.namespace import Element, Namespace
+from pipeline.config.namespace import Element
 from pipeline.config.nodes import Mapping, Mark, Node, Scalar, Sequence, to_data
 from pipeline.config.parameters import (
     Declaration,
@@ -31,7 +31,7 @@ from pipeline.config.spec import Checker
 from pipeline.config.values import yaml_type
 from pipeline.errors import did_you_mean
 
-__all__ = ["Expander", "ExpandedJob", "ExpandedStep"]
+__all__ = ["ExpandedJob", "ExpandedStep", "Expander"]
 
 _NOT_IN_BODY = frozenset({"parameters", "description", "executor", "steps"})
 _STEP_NAMES = (*STEPS, "when", "unless", "steps")
@@ -84,6 +84,7 @@ class Expander:
         frame: Frame,
         at: Node | Mark,
         bound: dict[str, Any] | None = None,
+        places: dict[str, Mark] | None = None,
     ) -> dict[str, Any]:
         """Return the arguments of a call.
 
@@ -94,12 +95,14 @@ class Expander:
             frame: the call.
             at: where the call stands.
             bound: arguments that have their value already, as those of a matrix.
+            places: where these are written.
 
         Raises:
             Poisoned: an argument is missing, unexpected or of the wrong type; reported.
         """
         declared = element.declarations
         arguments = dict(bound or {})
+        places = places or {}
         failed: Poisoned | None = None
         unexpected = [name for name in (*given, *arguments) if name not in declared]
         if unexpected:
@@ -107,7 +110,7 @@ class Expander:
             failed = self._error(
                 "unexpected-argument",
                 f"Unexpected argument(s): {', '.join(unexpected)}",
-                first if first is not None else at,
+                first if first is not None else places.get(unexpected[0], at),
                 frame,
                 did_you_mean(unexpected[0], declared)
                 or (f"it takes {', '.join(declared)}" if declared else "it takes no arguments"),
@@ -116,7 +119,7 @@ class Expander:
         for name, declaration in declared.items():
             try:
                 if name in arguments:
-                    self._check_type(declaration, arguments[name], at, frame)
+                    self._check_type(declaration, arguments[name], places.get(name, at), frame)
                 elif name in given and not _is_null(given[name]):
                     arguments[name] = self._argument(declaration, given[name], caller, frame)
                 elif declaration.default is not None:
@@ -133,9 +136,7 @@ class Expander:
             raise failed
         return arguments
 
-    def _argument(
-        self, declaration: Declaration, node: Node, caller: Scope, frame: Frame
-    ) -> Any:
+    def _argument(self, declaration: Declaration, node: Node, caller: Scope, frame: Frame) -> Any:
         if declaration.type == "steps" and type(node) is Sequence:
             self._check_written_steps(node, caller)
             return StepsArgument(node, caller)
@@ -153,7 +154,9 @@ class Expander:
         if self.compilation.report.error_count != before:
             raise Poisoned
 
-    def _check_type(self, declaration: Declaration, value: Any, at: Node | Mark, frame: Frame) -> None:
+    def _check_type(
+        self, declaration: Declaration, value: Any, at: Node | Mark, frame: Frame
+    ) -> None:
         if mismatch(declaration, value) is not None:
             message, hint = type_error(declaration, value)
             raise self._error("type-mismatch", message, at, frame, hint)
@@ -163,9 +166,9 @@ class Expander:
         assert default is not None
         if declaration.type == "steps" and type(default) is Sequence:
             return StepsArgument(default, Scope(element.namespace, {}, active=(element,)))
-        if type(default) is Scalar and not default.dynamic and declaration.type != "executor":
-            return default.value
-        home = Scope(element.namespace)
+        home = Scope(element.namespace, declaring=True)
+        if type(default) is Scalar and declaration.type != "executor":
+            return self.compilation.default_value(declaration, home)
         return _argument_value(self.compilation.resolve(default, home), home, declaration.type)
 
     def _error(
@@ -198,7 +201,8 @@ class Expander:
                 f" no orb is declared as {found.orb!r}",
                 at,
                 scope.frame,
-                found.hint or f"declare it below `orbs:`, as `{found.orb}: namespace/{found.orb}@1`",
+                found.hint
+                or f"declare it below `orbs:`, as `{found.orb}: namespace/{found.orb}@1`",
             )
         raise self._error(
             f"unknown-{kind}",
@@ -323,8 +327,8 @@ class Expander:
             return body.entries
         raise self._error(
             "wrong-type",
-            f"expected type: Mapping, found: {yaml_type(body)}: the arguments of {element.kind} {element.name!r}"
-            " have names",
+            f"expected type: Mapping, found: {yaml_type(body)}: the arguments of"
+            f" {element.kind} {element.name!r} have names",
             body,
             frame,
             f"it takes {', '.join(element.declarations)}" if element.declarations else None,
@@ -372,7 +376,8 @@ class Expander:
         """
         value: Value = self.compilation.resolve(node, scope)
         if isinstance(value, ExecutorArgument):
-            value, scope = value.node, Scope(value.scope.namespace, None, scope.frame)
+            scope = Scope(value.scope.namespace, None, scope.frame)
+            value = value.node
         if isinstance(value, StepsArgument) or not check_executor_shape(
             value, Checker(self.compilation.report, frame=scope.frame)
         ):
@@ -516,7 +521,9 @@ def _argument_value(value: Value, scope: Scope, kind: str) -> Any:
     """Return what an argument's value is to the element that is called."""
     if isinstance(value, StepsArgument | ExecutorArgument):
         return value
-    if kind == "executor" and (type(value) is Mapping or isinstance(value.value if type(value) is Scalar else None, str)):
+    if kind == "executor" and (
+        type(value) is Mapping or (type(value) is Scalar and isinstance(value.value, str))
+    ):
         return ExecutorArgument(value, scope)
     if kind == "steps" and type(value) is Sequence:
         return StepsArgument(value, scope)

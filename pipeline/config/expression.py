@@ -92,10 +92,10 @@ class Binary:
 
 @dataclass(frozen=True, slots=True)
 class Matches:
-    """``x matches /regex/``; the pattern may be a text as well."""
+    """``x matches /regex/``."""
 
     left: Expression
-    pattern: str | Expression
+    pattern: str
 
 
 Expression = Literal | Variable | Not | Binary | Matches
@@ -125,8 +125,6 @@ def variables(expression: Expression) -> Iterator[str]:
         yield from variables(expression.right)
     elif isinstance(expression, Matches):
         yield from variables(expression.left)
-        if not isinstance(expression.pattern, str):
-            yield from variables(expression.pattern)
 
 
 def evaluate(expression: Expression, lookup: Lookup) -> Any:
@@ -158,7 +156,7 @@ def _apply(operator: str, left: Any, right: Any) -> bool:
     if operator == "!=":
         return not same(left, right)
     if operator == "starts-with":
-        if left is None:
+        if left is None or left == "":
             return False
         if isinstance(left, str) and isinstance(right, str):
             return left.startswith(right)
@@ -171,14 +169,12 @@ def _apply(operator: str, left: Any, right: Any) -> bool:
 
 def _matches(expression: Matches, lookup: Lookup) -> bool:
     left = evaluate(expression.left, lookup)
-    pattern = expression.pattern
-    right = pattern if isinstance(pattern, str) else evaluate(pattern, lookup)
-    if left is None:
+    if left is None or left == "":
         return False
-    if not (isinstance(left, str) and isinstance(right, str)):
-        raise _type_error("matches", "strings", left, right)
+    if not isinstance(left, str):
+        raise _type_error("matches", "strings", left, expression.pattern)
     try:
-        return full_match(right, left)
+        return full_match(expression.pattern, left)
     except BadRegex as error:
         raise ExpressionError(str(error), "bad-regex") from None
 
@@ -238,17 +234,16 @@ class _Parser:
         left = self._level(level + 1)
         while operator := self._operator(_LEVELS[level]):
             if operator == "matches":
-                left = Matches(left, self._pattern(level))
+                left = Matches(left, self._pattern())
                 continue
             self._advance()
             left = Binary(operator, left, self._level(level + 1))
         return left
 
-    def _pattern(self, level: int) -> str | Expression:
+    def _pattern(self) -> str:
         found = _REGEX.match(self._text, self._at)
         if not found:
-            self._advance()
-            return self._level(level + 1)
+            raise ExpressionError("matches takes a regular expression, as in `matches /^v.*/`")
         self._at = found.end()
         self._advance()
         return found[1].replace("\\/", "/")
@@ -281,7 +276,9 @@ class _Parser:
         if token in ("true", "false"):
             return Literal(token == "true")
         if ".." in token:
-            raise ExpressionError(f"{token} is not the name of a variable: it has two dots in a row")
+            raise ExpressionError(
+                f"{token} is not the name of a variable: it has two dots in a row"
+            )
         return Variable(token)
 
     def _group(self) -> Expression:

@@ -64,6 +64,7 @@ class Finding:
         hint: what to do.
         calls: the calls that lead there, outermost first, where the mistake shows only through them.
         line_text: the line it stands on, for the excerpt.
+        line_before: the line above that one; "" for the first.
     """
 
     code: str
@@ -73,6 +74,7 @@ class Finding:
     hint: str | None = None
     calls: tuple[Call, ...] = ()
     line_text: str = field(default="", compare=False)
+    line_before: str = field(default="", compare=False)
 
     def as_json(self) -> dict[str, Any]:
         """Return it as plain data: the shape that ``--json`` prints."""
@@ -134,6 +136,7 @@ class Report:
         self._disabled = frozenset(disabled)
         self._found: dict[tuple[str, str, int, int, str], Finding] = {}
         self._roots: dict[int, tuple[Source, Node]] = {}
+        self._lines: dict[tuple[int, int], str] = {}
         self._paths: dict[int, tuple[dict[tuple[int, int], str], dict[tuple[int, int], str]]] = {}
         self.error_count = 0
 
@@ -183,7 +186,13 @@ class Report:
         return Poisoned(message)
 
     def warn(
-        self, code: str, message: str, at: Node | Mark, *, key: str | None = None, hint: str | None = None
+        self,
+        code: str,
+        message: str,
+        at: Node | Mark,
+        *,
+        key: str | None = None,
+        hint: str | None = None,
     ) -> None:
         """Take note of something unwise."""
         if code not in self._disabled:
@@ -212,9 +221,21 @@ class Report:
             message,
             self.location(mark, by_key=by_key),
             hint,
-            tuple(Call(f.kind, f.name, self.location(f.mark)) for f in frame.chain()) if frame else (),
-            mark.source.line(mark.line),
+            tuple(Call(f.kind, f.name, self.location(f.mark)) for f in frame.chain())
+            if frame
+            else (),
+            self._line(mark.source, mark.line),
+            self._line(mark.source, mark.line - 1),
         )
+
+    def _line(self, source: Source, number: int) -> str:
+        """Return a line of a source, the same text each time: one line may be the whole file."""
+        if number < 1:
+            return ""
+        place = (id(source), number)
+        if place not in self._lines:
+            self._lines[place] = source.line(number)
+        return self._lines[place]
 
     def location(self, mark: Mark, *, by_key: bool = False) -> Location:
         """Return a place with its path of keys."""

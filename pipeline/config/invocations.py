@@ -66,8 +66,9 @@ class Invocation:
         workflow: its workflow's name.
         item: the place in the list that it comes from; the members of a matrix share it.
         name: its name; until all are known without the number that tells equal ones apart.
-        labels: the names by which ``requires`` finds it.
+        label: the name by which ``requires`` finds it.
         mark: where it is written.
+        alias: the name of the whole matrix that it is a member of, or None.
         requires: the jobs it waits for.
         filters: branches and tags, or None.
         filtered_out: whether its filters' expression is false.
@@ -81,8 +82,9 @@ class Invocation:
     workflow: str
     item: int
     name: str
-    labels: tuple[str, ...]
+    label: str
     mark: Mark
+    alias: str | None = None
     requires: list[Requirement] = field(default_factory=list)
     filters: Node | None = None
     filtered_out: bool = False
@@ -181,12 +183,13 @@ class Invoker:
         members: list[Invocation] = []
         failed: Poisoned | None = None
         for combination in itertools.product(*values):
-            chosen = dict(zip(names, combination, strict=True))
+            chosen = {name: value for name, (value, _) in zip(names, combination, strict=True)}
+            places = {name: mark for name, (_, mark) in zip(names, combination, strict=True)}
             plain = {name: _plain(value) for name, value in chosen.items()}
             if any(same(plain, entry) for entry in excluded):
                 continue
             try:
-                members.append(self._member(written, workflow, item, frame, chosen, alias))
+                members.append(self._member(written, workflow, item, frame, chosen, alias, places))
             except Poisoned as error:
                 failed = error
         if failed:
@@ -199,7 +202,7 @@ class Invoker:
 
     def _read_matrix(
         self, written: Written, matrix: Node, frame: Frame
-    ) -> tuple[str, list[str], list[list[Any]], list[dict[str, Any]]]:
+    ) -> tuple[str, list[str], list[list[tuple[Any, Mark]]], list[dict[str, Any]]]:
         if type(matrix) is not Mapping:
             raise self._matrix_error(
                 f"expected type: Mapping, found: {yaml_type(matrix)}", matrix, frame
@@ -225,7 +228,10 @@ class Invoker:
             if name in written.options:
                 raise self._matrix_error(
                     f"{name!r} is both a parameter of the matrix and an argument",
-                    parameters, frame, name, "keep one of them",
+                    parameters,
+                    frame,
+                    name,
+                    "keep one of them",
                 )
         count = 1
         for listed in values:
@@ -243,7 +249,9 @@ class Invoker:
             alias = self._text(alias_node, scope, "alias")
         return alias, names, values, self._excluded(matrix, names, scope)
 
-    def _matrix_values(self, parameters: Mapping, name: str, scope: Scope) -> list[Any]:
+    def _matrix_values(
+        self, parameters: Mapping, name: str, scope: Scope
+    ) -> list[tuple[Any, Mark]]:
         node = parameters.entries[name]
         if node.dynamic and type(node) is Scalar:
             node = self.compilation.resolve_node(node, scope)
@@ -253,22 +261,18 @@ class Invoker:
                 node,
                 scope.frame,
             )
-        values: list[Any] = []
-        for item in node.items:
-            if type(item) is Sequence:
-                values.append(StepsArgument(item, scope))
-                continue
-            resolved = self.compilation.resolve(item, scope)
-            if type(resolved) is Scalar:
-                values.append(resolved.value)
-            else:
-                assert not isinstance(resolved, StepsArgument)
-                values.append(
-                    resolved
-                    if isinstance(resolved, ExecutorArgument)
-                    else ExecutorArgument(resolved, scope)
-                )
-        return values
+        return [(self._matrix_value(item, scope), item.mark) for item in node.items]
+
+    def _matrix_value(self, item: Node, scope: Scope) -> Any:
+        if type(item) is Sequence:
+            return StepsArgument(item, scope)
+        resolved = self.compilation.resolve(item, scope)
+        if type(resolved) is Scalar:
+            return resolved.value
+        assert not isinstance(resolved, StepsArgument)
+        if isinstance(resolved, ExecutorArgument):
+            return resolved
+        return ExecutorArgument(resolved, scope)
 
     def _excluded(self, matrix: Mapping, names: list[str], scope: Scope) -> list[dict[str, Any]]:
         node = matrix.get("exclude")
@@ -291,7 +295,10 @@ class Invoker:
                 if key not in names:
                     raise self._matrix_error(
                         f"exclude names {key!r}, which is no parameter of the matrix",
-                        resolved, scope.frame, key, did_you_mean(key, names),
+                        resolved,
+                        scope.frame,
+                        key,
+                        did_you_mean(key, names),
                     )
             entries.append(to_data(resolved))
         return entries
@@ -304,9 +311,7 @@ class Invoker:
         key: str | None = None,
         hint: str | None = None,
     ) -> Poisoned:
-        return self.compilation.report.error(
-            "matrix", message, at, key=key, hint=hint, frame=frame
-        )
+        return self.compilation.report.error("matrix", message, at, key=key, hint=hint, frame=frame)
 
     # One member ---------------------------------------------------------------------------------
 
@@ -318,6 +323,7 @@ class Invoker:
         frame: Frame,
         chosen: dict[str, Any],
         alias: str | None,
+        places: dict[str, Mark] | None = None,
     ) -> Invocation:
         self.made += 1
         if self.made > self.compilation.limits.jobs:
@@ -336,8 +342,7 @@ class Invoker:
         elif alias is not None:
             parts = [_name_part(chosen[key]) for key in sorted(chosen)]
             name = "-".join([written.name, *parts])
-        labels = (name,) if alias is None else tuple(dict.fromkeys((name, alias)))
-        made = Invocation(workflow, item, name, labels, written.mark)
+        made = Invocation(workflow, item, name, name, written.mark, alias)
         failed: Poisoned | None = None
         for part in (self._read_requires, self._read_filters, self._read_rest):
             try:
@@ -346,7 +351,7 @@ class Invoker:
                 failed = error
         if not made.filtered_out:
             try:
-                self._read_body(made, written, scope, chosen)
+                self._read_body(made, written, scope, chosen, places or {})
             except Poisoned as error:
                 failed = error
         if failed:
@@ -355,8 +360,12 @@ class Invoker:
 
     def _text(self, node: Node, scope: Scope, key: str) -> str:
         resolved = self.compilation.resolve_node(node, scope)
-        if type(resolved) is Scalar and isinstance(resolved.value, str) and resolved.value:
-            return resolved.value
+        if type(resolved) is Scalar and isinstance(resolved.value, str):
+            if resolved.value.strip():
+                return resolved.value
+            raise self.compilation.report.error(
+                "wrong-value", f"{key} cannot be empty", node, frame=scope.frame
+            )
         found = show(resolved.value) if type(resolved) is Scalar else yaml_type(resolved)
         raise self.compilation.report.error(
             "wrong-type",
@@ -376,7 +385,9 @@ class Invoker:
                 "wrong-type",
                 f"expected type: Sequence, found: {yaml_type(resolved)}: requires is a list of jobs",
                 node,
-                hint=f"write it as `requires: [{resolved.value}]`" if type(resolved) is Scalar else None,
+                hint=f"write it as `requires: [{resolved.value}]`"
+                if type(resolved) is Scalar
+                else None,
                 frame=scope.frame,
             )
         upstream = self._upstream(options)
@@ -425,7 +436,10 @@ class Invoker:
                 )
         if not items:
             raise self.compilation.report.error(
-                "wrong-value", "expected at least one status, found an empty list", node, frame=scope.frame
+                "wrong-value",
+                "expected at least one status, found an empty list",
+                node,
+                frame=scope.frame,
             )
         return tuple(item.value for item in items if type(item) is Scalar)
 
@@ -492,7 +506,12 @@ class Invoker:
     # The body -----------------------------------------------------------------------------------
 
     def _read_body(
-        self, made: Invocation, written: Written, scope: Scope, chosen: dict[str, Any]
+        self,
+        made: Invocation,
+        written: Written,
+        scope: Scope,
+        chosen: dict[str, Any],
+        places: dict[str, Mark],
     ) -> None:
         options = written.options
         kind = self._inline_type(written, scope)
@@ -508,12 +527,16 @@ class Invoker:
             for key, node in options.items()
             if key not in KEYS and not (key == "upstream" and not self.namespace.has_tags)
         }
-        plain = not given and not chosen and "pre-steps" not in options and "post-steps" not in options
+        plain = (
+            not given and not chosen and "pre-steps" not in options and "post-steps" not in options
+        )
         if plain and "body" in job.kept:
             made.body = job.kept["body"]
         else:
             bound = _as_arguments(job, chosen, scope)
-            arguments = self.expander.bind(job, given, scope, scope.frame, written.mark, bound)
+            arguments = self.expander.bind(
+                job, given, scope, scope.frame, written.mark, bound, places
+            )
             made.body = self.expander.job(
                 job,
                 arguments,
@@ -535,7 +558,8 @@ class Invoker:
         if kind not in JOB_TYPES:
             raise report.error(
                 "wrong-value",
-                f"Input not a valid enum value: {show(kind)}; a job's type is one of {', '.join(JOB_TYPES)}",
+                f"Input not a valid enum value: {show(kind)};"
+                f" a job's type is one of {', '.join(JOB_TYPES)}",
                 node,
                 hint=did_you_mean(kind, JOB_TYPES),
                 frame=scope.frame,
@@ -664,5 +688,3 @@ def _every_pipeline(mark: Mark) -> Node:
     """
     every = Mapping({"only": Scalar("/.*/", mark)}, {"only": mark}, mark)
     return Mapping({"branches": every, "tags": every}, {"branches": mark, "tags": mark}, mark)
-
-

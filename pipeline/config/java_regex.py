@@ -1,16 +1,16 @@
-"""Java's regular expressions, which CircleCI matches against the whole of a name.
+r"""Java's regular expressions, which CircleCI matches against the whole of a name.
 
-The ``regex`` library reads nearly all of Java's syntax (possessive and atomic groups, ``\\p{…}``)
+The ``regex`` library reads nearly all of Java's syntax (possessive and atomic groups, ``\p{…}``)
 and, unlike ``re``, gives up after a time limit, so that no pattern can hang the compiler. Differences
 that are made good here:
 
 ====================  ============================================
 Java                  here
 ====================  ============================================
-``\\Q…\\E``            escaped text
-``\\z``                ``\\Z``
-``\\Z``                ``(?=\\n?\\Z)``
-``\\h``                horizontal white space, written out
+``\Q…\E``            escaped text
+``\z``                ``\Z``
+``\Z``                ``(?=\n?\Z)``
+``\h``                horizontal white space, written out
 ``(?<name>…)``        the same
 ====================  ============================================
 """
@@ -60,7 +60,9 @@ def _compiled(pattern: str) -> Any:
     import regex
 
     if len(pattern) > _LONGEST:
-        raise BadRegex(f"a regular expression of {len(pattern)} characters; the limit is {_LONGEST}")
+        raise BadRegex(
+            f"a regular expression of {len(pattern)} characters; the limit is {_LONGEST}"
+        )
     if _repeats(pattern) > _LARGEST_REPEAT:
         raise BadRegex(
             f"the regular expression /{_short(pattern)}/ repeats more than {_LARGEST_REPEAT} times"

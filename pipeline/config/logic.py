@@ -17,16 +17,23 @@ from pipeline.errors import did_you_mean
 
 __all__ = ["OPERATORS", "check_condition", "condition_holds"]
 
+_DEEPEST = 100
 OPERATORS = ("and", "or", "not", "equal", "matches")
 
 
-def check_condition(node: Node, checker: Checker) -> bool:
+def check_condition(node: Node, checker: Checker, depth: int = 0) -> bool:
     """Report what is wrong with the shape of a condition; every level of it."""
     if type(node) is Scalar:
         return True
+    if depth > _DEEPEST:
+        return checker.error(
+            "bad-condition", f"logic statements are nested more than {_DEEPEST} deep", node
+        )
     if type(node) is Sequence:
         return checker.error(
-            "bad-condition", "a condition is a value or a logic statement, found a list", node,
+            "bad-condition",
+            "a condition is a value or a logic statement, found a list",
+            node,
             hint="put the list below `and:` or `or:`",
         )
     assert type(node) is Mapping
@@ -47,13 +54,13 @@ def check_condition(node: Node, checker: Checker) -> bool:
             did_you_mean(operator, OPERATORS) or f"known here: {', '.join(OPERATORS)}",
         )
     if operator == "not":
-        return check_condition(operand, checker)
+        return check_condition(operand, checker, depth + 1)
     if operator == "matches":
         return _check_matches(operand, checker)
-    return _check_operands(operator, operand, checker)
+    return _check_operands(operator, operand, checker, depth + 1)
 
 
-def _check_operands(operator: str, operand: Node, checker: Checker) -> bool:
+def _check_operands(operator: str, operand: Node, checker: Checker, depth: int) -> bool:
     if type(operand) is not Sequence:
         return checker.error(
             "bad-condition", f"{operator} takes a list, found: {yaml_type(operand)}", operand
@@ -62,18 +69,24 @@ def _check_operands(operator: str, operand: Node, checker: Checker) -> bool:
         return checker.error("bad-condition", f"{operator} takes at least one operand", operand)
     if operator == "equal":
         return all(
-            check_condition(item, checker) for item in operand.items if _is_statement(item)
+            check_condition(item, checker, depth) for item in operand.items if _is_statement(item)
         )
-    results = [check_condition(item, checker) for item in operand.items]
+    results = [check_condition(item, checker, depth) for item in operand.items]
     return all(results)
 
 
 def _check_matches(operand: Node, checker: Checker) -> bool:
     if type(operand) is not Mapping or set(operand.entries) != {"pattern", "value"}:
         return checker.error(
-            "bad-condition", "matches takes a mapping with `pattern` and `value`", operand
+            "bad-condition",
+            f"matches takes a mapping with `pattern` and `value`, found {_keys(operand)}",
+            operand,
         )
     return True
+
+
+def _keys(node: Node) -> str:
+    return ", ".join(node.entries) if type(node) is Mapping else yaml_type(node)
 
 
 def _is_statement(node: Node) -> bool:

@@ -11,7 +11,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-__all__ = ["Mapping", "Mark", "Node", "Scalar", "Sequence", "Source", "Timestamp", "from_data", "to_data"]
+__all__ = [
+    "Mapping",
+    "Mark",
+    "Node",
+    "Scalar",
+    "Sequence",
+    "Source",
+    "Timestamp",
+    "from_data",
+    "to_data",
+]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

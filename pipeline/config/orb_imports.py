@@ -58,7 +58,9 @@ class OrbImporter:
         if node is None:
             return
         if type(node) is not Mapping:
-            self._report.error("wrong-type", f"expected type: Mapping, found: {yaml_type(node)}", node)
+            self._report.error(
+                "wrong-type", f"expected type: Mapping, found: {yaml_type(node)}", node
+            )
             return
         for alias, value in node.entries.items():
             namespace.orbs[alias] = None
@@ -127,7 +129,9 @@ class OrbImporter:
             )
         if found.resolved in trail:
             raise self._report.error(
-                "orb-cycle", f"orbs import each other: {' > '.join((*trail, found.resolved))}", value
+                "orb-cycle",
+                f"orbs import each other: {' > '.join((*trail, found.resolved))}",
+                value,
             )
         if found.resolved in self._read:
             return self._read[found.resolved]
@@ -151,12 +155,18 @@ def check_orb_document(root: Mapping, compilation: Compilation) -> None:
     for key in root.entries:
         if key in ("workflows", "job-groups"):
             compilation.report.error(
-                "unknown-key", f"an orb cannot have {key}", root, key=key,
+                "unknown-key",
+                f"an orb cannot have {key}",
+                root,
+                key=key,
                 hint="put it into the configuration that uses the orb",
             )
         elif key == "parameters":
             compilation.report.error(
-                "unknown-key", "an orb cannot have parameters of its own", root, key=key,
+                "unknown-key",
+                "an orb cannot have parameters of its own",
+                root,
+                key=key,
                 hint="declare them in its commands, jobs and executors",
             )
         elif key not in _ORB_KEYS:

@@ -9,7 +9,15 @@ from typing import Protocol
 
 from pipeline.config.nodes import Source
 
-__all__ = ["FoundOrb", "NoOrbs", "OrbProblem", "OrbReference", "OrbSources", "best_version", "parse_reference"]
+__all__ = [
+    "FoundOrb",
+    "NoOrbs",
+    "OrbProblem",
+    "OrbReference",
+    "OrbSources",
+    "best_version",
+    "parse_reference",
+]
 
 _NAME = r"[A-Za-z0-9][A-Za-z0-9_.-]*"
 _REFERENCE = re.compile(rf"({_NAME})/({_NAME})@(.+)\Z")

@@ -86,7 +86,8 @@ def job_data(job: ExpandedJob) -> dict[str, Any]:
     }
     if job.type == "build" or job.steps:
         data["steps"] = [
-            step.name if step.body is None else {step.name: to_data(step.body)} for step in job.steps
+            step.name if step.body is None else {step.name: to_data(step.body)}
+            for step in job.steps
         ]
     return data
 

@@ -29,12 +29,24 @@ __all__ = [
 ELEMENT_TYPES = ("string", "boolean", "integer", "enum", "executor", "steps", "env_var_name")
 PIPELINE_TYPES = ("string", "boolean", "integer", "enum")
 RESERVED_NAMES = frozenset(
-    "name requires context type filters matrix pre-steps post-steps serial-group override-with".split()
+    [
+        "name",
+        "requires",
+        "context",
+        "type",
+        "filters",
+        "matrix",
+        "pre-steps",
+        "post-steps",
+        "serial-group",
+        "override-with",
+    ]
 )
 """Keys of a job's invocation, and so no names for a job's parameters."""
 
 _NAME = re.compile(r"[a-z][a-z\d_-]*\Z")
 _PIPELINE_NAME = re.compile(r"[A-Za-z][A-Za-z\d._-]*\Z")
+_MOST_VALUES, _LONGEST_NAME, _LONGEST_VALUE = 100, 128, 512
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 
 
@@ -105,8 +117,10 @@ def read_declarations(
 def _check_name(node: Mapping, name: str, report: Report, pipeline: bool, of: str) -> None:
     pattern = _PIPELINE_NAME if pipeline else _NAME
     if not pattern.match(name) or ".." in name:
-        wants = "letters, digits, dots, underscores and dashes" if pipeline else (
-            "lower-case letters, digits, underscores and dashes"
+        wants = (
+            "letters, digits, dots, underscores and dashes"
+            if pipeline
+            else ("lower-case letters, digits, underscores and dashes")
         )
         report.error(
             "bad-name",
@@ -149,11 +163,13 @@ def _read_declaration(
         return None
     kind = kind_node.value if type(kind_node) is Scalar else None
     types = PIPELINE_TYPES if pipeline else ELEMENT_TYPES
+    if of.startswith("executor"):
+        types = PIPELINE_TYPES
     if kind not in types:
         report.error(
             code,
             f"{show(to_data(kind_node))} is not a type of "
-            f"{'pipeline parameters' if pipeline else 'parameters'}; expected one of {', '.join(types)}",
+            f"{'pipeline ' * pipeline}parameters{' of executors' * of.startswith('executor')}; expected one of {', '.join(types)}",
             kind_node,
             hint=did_you_mean(str(kind), types),
         )
@@ -178,7 +194,10 @@ def _read_choices(name: str, kind: str, node: Mapping, report: Report) -> tuple[
     if kind != "enum":
         if listed is not None:
             report.error(
-                code, f"parameter {name!r} lists values (enum) and is of type {kind}", node, key="enum",
+                code,
+                f"parameter {name!r} lists values (enum) and is of type {kind}",
+                node,
+                key="enum",
                 hint="write `type: enum`",
             )
             return None
@@ -205,7 +224,9 @@ def _default_fits(declaration: Declaration, report: Report, of: str) -> bool:
     if wrong is None:
         return True
     if declaration.type == "enum":
-        message = f"Default value is not in enum: {show(value)} is not one of {_listed(declaration)}"
+        message = (
+            f"Default value is not in enum: {show(value)} is not one of {_listed(declaration)}"
+        )
     else:
         shown = show(value).strip('"')
         message = (
@@ -257,19 +278,41 @@ def type_error(declaration: Declaration, value: Any) -> tuple[str, str | None]:
     )
 
 
-def check_values(
-    declarations: Map[str, Declaration], given: Map[str, Any]
-) -> list[tuple[str, str, str | None]]:
-    """Return code, message and hint for each value given to pipeline parameters that does not fit."""
-    wrong: list[tuple[str, str, str | None]] = []
+def check_values(declarations: Map[str, Declaration], given: Map[str, Any]) -> list[ValueProblem]:
+    """Return what is wrong with the values given to pipeline parameters.
+
+    The limits are those of CircleCI's API: 100 values, names of 128 and values of 512 characters.
+    """
+    wrong: list[ValueProblem] = []
     unexpected = [name for name in given if name not in declarations]
     if unexpected:
         hint = did_you_mean(unexpected[0], declarations)
-        wrong.append(("unexpected-argument", f"Unexpected argument(s): {', '.join(unexpected)}", hint))
+        message = f"Unexpected argument(s): {', '.join(unexpected)}"
+        wrong.append(ValueProblem("unexpected-argument", message, hint, unexpected[0]))
+    if len(given) > _MOST_VALUES:
+        message = f"{len(given)} pipeline parameters are given; the limit is {_MOST_VALUES}"
+        wrong.append(ValueProblem("too-large", message))
     for name, value in given.items():
-        if name in declarations and mismatch(declarations[name], value):
-            wrong.append(("type-mismatch", *type_error(declarations[name], value)))
+        if len(name) > _LONGEST_NAME or len(str(value)) > _LONGEST_VALUE:
+            message = (
+                f"the pipeline parameter {show(name)} is too long: a name has at most {_LONGEST_NAME}"
+                f" characters, a value {_LONGEST_VALUE}"
+            )
+            wrong.append(ValueProblem("too-large", message, None, name))
+        elif name in declarations and mismatch(declarations[name], value):
+            message, hint = type_error(declarations[name], value)
+            wrong.append(ValueProblem("type-mismatch", message, hint, name))
     return wrong
+
+
+@dataclass(frozen=True, slots=True)
+class ValueProblem:
+    """What is wrong with a value given to a pipeline parameter."""
+
+    code: str
+    message: str
+    hint: str | None = None
+    name: str = ""
 
 
 def _listed(declaration: Declaration) -> str:

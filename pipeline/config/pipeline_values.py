@@ -14,20 +14,47 @@ __all__ = ["KNOWN_VALUES", "default_values", "is_known_value"]
 
 KNOWN_VALUES = frozenset(
     f"pipeline.{name}"
-    for name in """
-    id number name definition.id integration_source trigger_source
-    project.id project.git_url project.type project.slug
-    organization.id
-    git.tag git.branch git.branch.is_default git.revision git.base_revision
-    git.repo_url git.repo_owner git.repo_name git.repo_id
-    git.commit.url git.commit.subject git.commit.body git.commit.author_login
-    git.commit.author_email
-    config.repository.name config.repository.url config.file_path config.ref config.sha
-    trigger.received_at trigger.id trigger.type trigger.name
-    schedule.name schedule.id
-    event.name event.action
-    in_setup
-    """.split()
+    for name in [
+        "id",
+        "number",
+        "name",
+        "definition.id",
+        "integration_source",
+        "trigger_source",
+        "project.id",
+        "project.git_url",
+        "project.type",
+        "project.slug",
+        "organization.id",
+        "git.tag",
+        "git.branch",
+        "git.branch.is_default",
+        "git.revision",
+        "git.base_revision",
+        "git.repo_url",
+        "git.repo_owner",
+        "git.repo_name",
+        "git.repo_id",
+        "git.commit.url",
+        "git.commit.subject",
+        "git.commit.body",
+        "git.commit.author_login",
+        "git.commit.author_email",
+        "config.repository.name",
+        "config.repository.url",
+        "config.file_path",
+        "config.ref",
+        "config.sha",
+        "trigger.received_at",
+        "trigger.id",
+        "trigger.type",
+        "trigger.name",
+        "schedule.name",
+        "schedule.id",
+        "event.name",
+        "event.action",
+        "in_setup",
+    ]
 )
 """Every value with a name of its own."""
 

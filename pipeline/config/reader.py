@@ -8,6 +8,7 @@ aliases of aliases are refused before anything is expanded.
 from __future__ import annotations
 
 from collections.abc import Callable
+from collections.abc import Mapping as Map
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,16 +52,25 @@ class Limits:
 def _events(text: str) -> Callable[[], Any]:
     """Return what gives the parser's next event; libyaml's where PyYAML was built with it."""
     take = _Parser(text).get_event if _Parser is not None else yaml.Loader(text).get_event
-    return take  # type: ignore[no-any-return]  # PyYAML's C part is untyped
+    return take
 
 
-def read_document(source: Source, report: Report, limits: Limits = Limits()) -> Node | None:  # noqa: B008  # frozen
+def read_document(
+    source: Source,
+    report: Report,
+    limits: Limits = Limits(),  # frozen
+    *,
+    anchors: dict[str, Node] | None = None,
+    others: Map[str, Node] | None = None,
+) -> Node | None:
     """Read the one document of a text.
 
     Args:
         source: the text and its name.
         report: takes the findings.
         limits: sizes beyond which the text is refused.
+        anchors: is filled with the text's own anchors.
+        others: anchors of other files, for aliases that the text has no anchor of.
 
     Returns:
         The document's node; None where the text is empty or has an error, which is then reported.
@@ -74,7 +84,7 @@ def read_document(source: Source, report: Report, limits: Limits = Limits()) -> 
         )
         return None
     try:
-        return _Reader(source, report, limits).document()
+        return _Reader(source, report, limits, anchors, others).document()
     except Poisoned:
         return None
     except yaml.MarkedYAMLError as error:
@@ -102,12 +112,20 @@ def _syntax_hint(source: Source, where: Mark) -> str | None:
 
 
 class _Reader:
-    def __init__(self, source: Source, report: Report, limits: Limits) -> None:
+    def __init__(
+        self,
+        source: Source,
+        report: Report,
+        limits: Limits,
+        anchors: dict[str, Node] | None,
+        others: Map[str, Node] | None,
+    ) -> None:
         self._source = source
         self._report = report
         self._limits = limits
         self._take = _events(source.text.removeprefix("\ufeff"))
-        self._anchors: dict[str, Node] = {}
+        self._anchors: dict[str, Node] = {} if anchors is None else anchors
+        self._others = others or {}
 
     def document(self) -> Node | None:
         self._take()  # the stream's start
@@ -145,7 +163,7 @@ class _Reader:
         return node
 
     def _alias(self, event: Any) -> Node:
-        node = self._anchors.get(event.anchor)
+        node = self._anchors.get(event.anchor) or self._others.get(event.anchor)
         if node is None:
             raise self._report.error(
                 "yaml-syntax",
@@ -176,7 +194,7 @@ class _Reader:
         if kind == "timestamp" and isinstance(value, str):
             return value
         if kind in names and isinstance(value, names[kind]):
-            return float(value) if kind == "float" else value
+            return float(value) if kind == "float" and isinstance(value, int) else value
         self._report.error(
             "yaml-tag", f"the YAML tag {tag!r} is not known here, or does not fit its value", mark
         )
@@ -190,7 +208,7 @@ class _Reader:
             node = self._node(item, depth + 1)
             items.append(node)
             dynamic = dynamic or node.dynamic
-            if type(node) is not Scalar:
+            if not isinstance(node, Scalar):
                 size += node.size
                 below = max(below, node.depth + 1)
             else:
@@ -230,7 +248,7 @@ class _Reader:
         dynamic, size, below = False, 1, 0
         for node in entries.values():
             dynamic = dynamic or node.dynamic
-            if type(node) is not Scalar:
+            if not isinstance(node, Scalar):
                 size += node.size
                 below = max(below, node.depth + 1)
             else:

@@ -35,9 +35,7 @@ _NULLS = frozenset({"", "~", "null", "Null", "NULL"})
 _FIRST = frozenset("0123456789+-.~yYnNtTfFoO")
 """What a plain value that is not text begins with; most texts are told by this alone."""
 
-_INTEGER = re.compile(
-    r"[-+]?(?:0b[01_]+|0x[0-9a-fA-F_]+|0[0-7_]*|[1-9][0-9_]*(?::[0-5]?[0-9])*)\Z"
-)
+_INTEGER = re.compile(r"[-+]?(?:0b[01_]+|0x[0-9a-fA-F_]+|0[0-7_]*|[1-9][0-9_]*(?::[0-5]?[0-9])*)\Z")
 _FLOAT = re.compile(
     r"(?:[-+]?[0-9][0-9_]*\.[0-9_]*(?:[eE][-+]?[0-9]+)?"
     r"|[-+]?[0-9][0-9_]*[eE][-+]?[0-9]+"

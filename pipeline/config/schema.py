@@ -48,7 +48,7 @@ ENVIRONMENT = OneOf(
     ListOf(
         OneOf(
             MapOf(SCALAR),
-            Text(r"[^=]+(?:=.*)?(?s:.*)", "KEY=VALUE"),
+            Text(r"[^=]+=(?s:.*)", "KEY=VALUE"),
         )
     ),
     Null(),
@@ -59,7 +59,10 @@ DURATION = Text(
     "a duration with its unit",
     "write it as 20m, 1.25h or 90s",
 )
-RERUN_DELAY = Text(r"(?:10|[1-9])m|[1-9][0-9]{0,2}s", "a delay of at most 10 minutes, as 30s or 2m")
+RERUN_DELAY = Text(
+    r"(?:10|[1-9])m|[1-9][0-9]{0,2}s",
+    "a delay such as 30s or 2m (auto_rerun_delay must not exceed 10 minutes)",
+)
 ENTRYPOINT = OneOf(Text(), ListOf(OneOf(Text(), Number(), Boolean())))
 
 AUTH = Record({"username": Text(), "password": Text()}, ("username", "password"))
@@ -112,9 +115,7 @@ MACOS = Record(
     },
     ("xcode",),
 )
-RETENTION = Record(
-    {"caches": Text(r"([1-9]|[12][0-9]|30)d", "a number of days from 1d to 30d")}
-)
+RETENTION = Record({"caches": Text(r"([1-9]|[12][0-9]|30)d", "a number of days from 1d to 30d")})
 
 EXECUTOR_FIELDS: dict[str, Spec] = {
     "docker": ListOf(DOCKER_IMAGE, least=1),
@@ -179,7 +180,12 @@ STEPS: dict[str, Spec] = {
         }
     ),
     "setup_remote_docker": _step(
-        {"version": Text(), "docker_layer_caching": Boolean(), "reusable": Boolean(), "exclusive": Boolean()}
+        {
+            "version": Text(),
+            "docker_layer_caching": Boolean(),
+            "reusable": Boolean(),
+            "exclusive": Boolean(),
+        }
     ),
     "save_cache": _step({"key": Text(), "paths": NAMES}, "key", "paths"),
     "restore_cache": _step({"key": Text(), "keys": NAMES, "paths": NAMES}, ("key", "keys")),
@@ -192,7 +198,9 @@ STEPS: dict[str, Spec] = {
 }
 """The built-in steps and their keys, but for those that the compiler itself carries out."""
 
-BARE_STEPS = frozenset({"checkout", "setup_remote_docker", "add_ssh_keys", "install_signing_bundle"})
+BARE_STEPS = frozenset(
+    {"checkout", "setup_remote_docker", "add_ssh_keys", "install_signing_bundle"}
+)
 """Built-in steps that need no keys."""
 
 

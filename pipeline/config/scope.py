@@ -11,11 +11,18 @@ from collections.abc import Mapping as Map
 from dataclasses import dataclass, field
 from typing import Any
 
-from pipeline.config.expression import ExpressionError, evaluate
+from pipeline.config.expression import (
+    Expression,
+    ExpressionError,
+    Variable,
+    evaluate,
+    parse_expression,
+    variables,
+)
 from pipeline.config.findings import Frame, Poisoned, Report
 from pipeline.config.namespace import Element, Namespace
-from pipeline.config.nodes import Mapping, Mark, Node, Scalar, Sequence, from_data
-from pipeline.config.parameters import ExecutorArgument, StepsArgument
+from pipeline.config.nodes import Mapping, Mark, Node, Scalar, Sequence, from_data, to_data
+from pipeline.config.parameters import Declaration, ExecutorArgument, StepsArgument
 from pipeline.config.pipeline_values import is_known_value
 from pipeline.config.reader import Limits
 from pipeline.config.template import (
@@ -25,6 +32,7 @@ from pipeline.config.template import (
     Template,
     TemplateError,
     parse_template,
+    template_tags,
 )
 from pipeline.config.values import as_text, is_truthy
 from pipeline.errors import did_you_mean
@@ -44,6 +52,7 @@ class Scope:
         frame: the calls that led here.
         matrix: the values of a matrix' member, else None.
         active: the elements that are being expanded around it, to find recursion.
+        declaring: whether it is a declaration of parameters, which sees no pipeline parameters.
     """
 
     namespace: Namespace
@@ -51,6 +60,7 @@ class Scope:
     frame: Frame | None = None
     matrix: dict[str, Any] | None = None
     active: tuple[Element, ...] = ()
+    declaring: bool = False
 
 
 class _Unknown(Exception):
@@ -70,12 +80,14 @@ class Compilation:
         limits: sizes beyond which it gives up.
         values: pipeline values by their full name.
         parameters: pipeline parameters.
+        broken: pipeline parameters whose declaration has a mistake.
     """
 
     report: Report
     limits: Limits
     values: Map[str, Any]
-    parameters: Map[str, Any] = field(default_factory=dict)
+    parameters: dict[str, Any] = field(default_factory=dict)
+    broken: set[str] = field(default_factory=set)
     _templates: dict[str, Template | TemplateError] = field(default_factory=dict)
     _nodes_made: int = 0
     _text_made: int = 0
@@ -198,8 +210,11 @@ class Compilation:
         Raises:
             Poisoned: it has none; reported.
         """
+        expression = tag.expression
         try:
-            return evaluate(tag.expression, lambda name: self.lookup(name, scope))
+            if type(expression) is Variable:
+                return self.lookup(expression.name, scope)
+            return self._worked_out(expression, scope)
         except _Unknown as error:
             code, message, hint = "unknown-variable", str(error), error.hint
         except ExpressionError as error:
@@ -208,17 +223,33 @@ class Compilation:
             code, message, mark_inside(node, tag.offset), hint=hint, frame=scope.frame
         )
 
+    def _worked_out(self, expression: Expression, scope: Scope) -> Any:
+        # Each variable has to exist, also behind an `or` that does not get there.
+        known = {name: _seen(self.lookup(name, scope)) for name in variables(expression)}
+        return evaluate(expression, known.__getitem__)
+
+    def default_value(self, declaration: Declaration, scope: Scope) -> Any:
+        """Return the default of a scalar parameter.
+
+        A declaration is not evaluated, but for the values of the pipeline, which are seen everywhere.
+
+        Raises:
+            Poisoned: it refers to something that is not there; reported.
+        """
+        node = declaration.default
+        assert node is not None
+        if type(node) is not Scalar or not node.dynamic or not _names_pipeline(node.value):
+            return to_data(node)
+        return to_data(self.resolve_node(node, scope))
+
     def expression_value(self, node: Scalar, scope: Scope) -> Any:
         """Return the value of a bare expression, as ``filters: pipeline.git.branch == "main"``.
 
         Raises:
             Poisoned: it cannot be read or has no value; reported.
         """
-        from pipeline.config.expression import parse_expression
-
         try:
-            expression = parse_expression(node.value.strip())
-            return evaluate(expression, lambda name: self.lookup(name, scope))
+            return self._worked_out(parse_expression(node.value.strip()), scope)
         except _Unknown as error:
             code, message, hint = "unknown-variable", str(error), error.hint
         except ExpressionError as error:
@@ -252,9 +283,13 @@ class Compilation:
         prefix = "pipeline.parameters."
         if name.startswith(prefix):
             wanted = name.removeprefix(prefix)
-            if not scope.namespace.is_orb and wanted in self.parameters:
+            if not scope.namespace.is_orb and not scope.declaring and wanted in self.parameters:
                 return self.parameters[wanted]
+            if wanted in self.broken:
+                raise Poisoned
             hint = did_you_mean(wanted, self.parameters)
+            if scope.declaring:
+                hint = "a declaration cannot use pipeline parameters: hand it over as an argument"
             if scope.namespace.is_orb:
                 hint = "an orb does not see pipeline parameters: hand it over as an argument"
             raise _Unknown(f'Referred to a variable "{name}" that does not exist', hint)
@@ -267,6 +302,18 @@ class Compilation:
         raise _Unknown(
             f'Referred to a variable "{name}" that does not exist', did_you_mean(name, KNOWN_VALUES)
         )
+
+
+def _names_pipeline(text: str) -> bool:
+    try:
+        parts = parse_template(text).parts
+    except TemplateError:
+        return False
+    return any(
+        name.startswith("pipeline.")
+        for tag in template_tags(parts)
+        for name in variables(tag.expression)
+    )
 
 
 def _argument(name: str, scope: Scope) -> Any:

@@ -240,7 +240,9 @@ class ListOf(Spec):
         assert type(node) is Sequence
         right = True
         if len(node.items) < self.least:
-            right = checker.error("wrong-value", "expected at least one item, found an empty list", node)
+            right = checker.error(
+                "wrong-value", "expected at least one item, found an empty list", node
+            )
         for item in node.items:
             right = self.item.check(item, checker) and right
         return right
@@ -324,9 +326,7 @@ class Record(Spec):
         if plain := [key for key in self.required if isinstance(key, str)]:
             schema["required"] = plain
         if groups := [keys for keys in self.required if not isinstance(keys, str)]:
-            schema["allOf"] = [
-                {"anyOf": [{"required": [key]} for key in keys]} for keys in groups
-            ]
+            schema["allOf"] = [{"anyOf": [{"required": [key]} for key in keys]} for keys in groups]
         return schema
 
 

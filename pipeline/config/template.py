@@ -1,22 +1,25 @@
-"""Reading a text with ``<< … >>`` in it.
+r"""Reading a text with ``<< … >>`` in it.
 
 The rules, as compiled configurations show them:
 
 - ``<< x >>`` and ``<<x>>`` are a tag; where it is the whole value, the type of ``x`` survives.
 - ``<<# x >>…<</ x >>`` keeps the text between where ``x`` is true, ``<<^ x >>`` where it is not.
 - An odd number of backslashes before ``<<`` makes it literal, an even number is half as many
-  backslashes and a tag: ``\\<<`` is ``<<``, and ``\\\\<< x >>`` is a backslash and the value.
+  backslashes and a tag: ``\<<`` is ``<<``, and ``\\<< x >>`` is a backslash and the value.
 """
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from pipeline.config.expression import Expression, ExpressionError, parse_expression
 
-__all__ = ["Part", "Section", "Tag", "Template", "TemplateError", "parse_template"]
+__all__ = ["Part", "Section", "Tag", "Template", "TemplateError", "parse_template", "template_tags"]
 
 _DEEPEST = 50
+_WORDS = frozenset({"or", "and", "not", "starts-with", "matches"})
 
 
 class TemplateError(Exception):
@@ -66,6 +69,16 @@ class Template:
 
     parts: tuple[Part, ...]
     whole: Tag | None
+
+
+def template_tags(parts: tuple[Part, ...]) -> Iterator[Tag]:
+    """Yield every tag of a template, those of sections as well."""
+    for part in parts:
+        if isinstance(part, Tag):
+            yield part
+        elif isinstance(part, Section):
+            yield part.condition
+            yield from template_tags(part.parts)
 
 
 def parse_template(text: str) -> Template:
@@ -128,7 +141,7 @@ class _Reader:
     def _tag(self, start: int) -> int:
         end = _closing(self._text, start + 2)
         content = self._text[start + 2 : end].strip() if end >= 0 else ""
-        if end < 0 or "<<" in content and '"' not in content:
+        if end < 0 or ("<<" in content and '"' not in content):
             raise TemplateError(
                 "Unclosed '<<' tag",
                 "unclosed-tag",
@@ -194,13 +207,11 @@ def _make_tag(content: str, offset: int) -> Tag:
             offset,
             "pack the orb with `orbyard orb.pack`; in config.yml write the text itself",
         )
-    if not content:
-        raise TemplateError("an empty << >>", "unknown-variable", offset)
     try:
         return Tag(parse_expression(content), content, offset)
     except ExpressionError as error:
         hint = "'<<' must be escaped as '\\<<' in config v2.1+" if "\n" in content else None
-        if len(content.split()) == 1:
+        if re.fullmatch(r"[\w.-]+", content) and content not in _WORDS:
             raise TemplateError(
                 f"Unknown variable(s): {content}", "unknown-variable", offset, hint
             ) from None

@@ -11,7 +11,7 @@ __all__ = ["as_text", "is_truthy", "same", "show", "type_name", "yaml_type"]
 
 
 def type_name(value: Any) -> str:
-    """Return how CircleCI calls a value's type in messages: ``string``, ``integer``, ``boolean`` …"""
+    """Return how CircleCI calls a value's type in messages: ``string``, ``integer``, ``boolean``."""
     if value is None:
         return "null"
     if isinstance(value, bool):
@@ -26,7 +26,7 @@ def type_name(value: Any) -> str:
 
 
 def yaml_type(node: Any) -> str:
-    """Return how the schema's messages call a node's type: ``String``, ``Mapping``, ``Sequence`` …"""
+    """Return how the schema's messages call a node's type: ``String``, ``Mapping``, ``Sequence``."""
     if isinstance(node, Mapping):
         return "Mapping"
     if isinstance(node, Sequence):

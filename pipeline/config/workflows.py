@@ -141,7 +141,10 @@ class _Workflows:
         when, unless = node.entries.get("when"), node.entries.get("unless")
         if (when is not None or unless is not None) and not self._namespace.has_tags:
             raise self._report.error(
-                "version", "the key 'when' needs version 2.1", node, key="when" if when else "unless"
+                "version",
+                "the key 'when' needs version 2.1",
+                node,
+                key="when" if when else "unless",
             )
         if when is not None and unless is not None:
             raise self._report.error(
@@ -178,9 +181,13 @@ class _Workflows:
         """Take note of what a workflow that does not run refers to, so that it is not called unused."""
         jobs = node.get("jobs") if type(node) is Mapping else None
         for item in jobs.items if type(jobs) is Sequence else ():
-            name = item.value if type(item) is Scalar else next(iter(item.entries), "") if (
-                type(item) is Mapping
-            ) else ""
+            name = (
+                item.value
+                if type(item) is Scalar
+                else next(iter(item.entries), "")
+                if (type(item) is Mapping)
+                else ""
+            )
             for kind in ("job", "job-group"):
                 self._namespace.find(kind, str(name))
 
@@ -190,7 +197,9 @@ class _Workflows:
         workflow = ExpandedWorkflow(name, mark)
         if type(node) is not Mapping:
             self._report.error(
-                "wrong-type", f"expected type: Mapping, found: {yaml_type(node)}", node,
+                "wrong-type",
+                f"expected type: Mapping, found: {yaml_type(node)}",
+                node,
                 hint="a workflow has `jobs:` with a list",
             )
             return workflow
@@ -207,7 +216,8 @@ class _Workflows:
         self._read_reruns(workflow, node)
         jobs = node.get("jobs")
         if type(jobs) is not Sequence or not jobs.items:
-            found = "nothing" if jobs is None else "an empty list" if type(jobs) is Sequence else yaml_type(jobs)
+            found = "nothing" if jobs is None else yaml_type(jobs)
+            found = "an empty list" if found == "Sequence" else found
             self._report.error(
                 "workflow-shape",
                 f"the workflow {name!r} needs a list of jobs, found: {found}",
@@ -243,7 +253,10 @@ class _Workflows:
             return
         if self._root.get("setup") is not None:
             self._report.error(
-                "setup", "a setup configuration cannot have scheduled workflows", node, key="triggers"
+                "setup",
+                "a setup configuration cannot have scheduled workflows",
+                node,
+                key="triggers",
             )
         for item in resolved.items:
             self._check_trigger(item)
@@ -251,11 +264,15 @@ class _Workflows:
     def _check_trigger(self, item: Node) -> None:
         schedule = item.get("schedule") if type(item) is Mapping else None
         if type(schedule) is not Mapping:
-            self._report.error("missing-key", "required key [schedule] not found in the trigger", item)
+            self._report.error(
+                "missing-key", "required key [schedule] not found in the trigger", item
+            )
             return
         cron = schedule.get("cron")
         if type(cron) is not Scalar or not isinstance(cron.value, str):
-            self._report.error("missing-key", "required key [cron] not found in the schedule", schedule)
+            self._report.error(
+                "missing-key", "required key [cron] not found in the schedule", schedule
+            )
         elif problem := cron_problem(cron.value):
             self._report.error("cron", f"the schedule {show(cron.value)} is wrong: {problem}", cron)
         filters = schedule.get("filters")
@@ -279,7 +296,9 @@ class _Workflows:
         value = resolved.value if type(resolved) is Scalar else None
         if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= _MOST_RERUNS:
             self._report.error(
-                "wrong-value", f"max_auto_reruns must be between 1 and 5, found {show(value)}", reruns
+                "wrong-value",
+                f"max_auto_reruns must be between 1 and 5, found {show(value)}",
+                reruns,
             )
             return
         workflow.max_auto_reruns = value
@@ -321,14 +340,14 @@ class _Workflows:
         options = dict(written.options)
         if "name" in options:
             name = self._invoker._text(options["name"], scope, "name")
-        gate = Invocation(workflow.name, self._items, f"{name}/start", (), written.mark, group=name)
+        gate = Invocation(workflow.name, self._items, f"{name}/start", "", written.mark, group=name)
         self._invoker._read_requires(gate, options, scope)
         self._invoker._read_filters(gate, options, scope)
         self._invoker._read_rest(gate, options, scope)
         lock = gate.serial_group
         gate.serial_group = None
         gate.body = _gate("no-op" if lock is None else "lock", lock, written.mark)
-        end = Invocation(workflow.name, self._items, f"{name}/end", (name,), written.mark, group=name)
+        end = Invocation(workflow.name, self._items, f"{name}/end", name, written.mark, group=name)
         end.body = _gate("no-op" if lock is None else "unlock", lock, written.mark)
         end.filtered_out = gate.filtered_out
         for member in members:
@@ -350,14 +369,15 @@ class _Workflows:
         """Let members without requirements wait for the gate, and the end for all members."""
         for member in members:
             member.item = id(member)
-            member.labels = tuple(f"{name}/{label}" for label in member.labels)
+            member.label = f"{name}/{member.label}"
+            member.alias = f"{name}/{member.alias}" if member.alias else None
             member.requires = [
                 Requirement(f"{name}/{need.name}", need.statuses, need.mark)
                 for need in member.requires
             ]
             if not member.requires:
                 member.requires = [Requirement(gate.name, ("success",), member.mark)]
-        gate.labels = (gate.name,)
+        gate.label = gate.name
         gate.item = id(gate)
         end.item = id(end)
         end.requires = [Requirement(m.name, ("success",), m.mark) for m in members]
@@ -413,9 +433,13 @@ class _Workflows:
             )
         needs = item.options.get("requires")
         for need in needs.items if type(needs) is Sequence else ():
-            name = need.value if type(need) is Scalar else next(iter(need.entries), None) if (
-                type(need) is Mapping
-            ) else None
+            name = (
+                need.value
+                if type(need) is Scalar
+                else next(iter(need.entries), None)
+                if (type(need) is Mapping)
+                else None
+            )
             if isinstance(name, str) and name not in known and not need.dynamic:
                 raise self._report.error(
                     "job-group",
@@ -453,13 +477,10 @@ class _Workflows:
 
     def _connect(self, workflow: ExpandedWorkflow) -> None:
         """Turn what ``requires`` says into final names, and leave out what is filtered out."""
-        by_label: dict[str, list[Invocation]] = defaultdict(list)
-        for job in workflow.jobs:
-            for label in dict.fromkeys((*job.labels, job.name)):
-                by_label[label].append(job)
+        names = _Names(workflow.jobs)
         needs: dict[int, list[tuple[Invocation, Requirement]]] = {}
         for job in workflow.jobs:
-            needs[id(job)] = self._needs(job, by_label, workflow)
+            needs[id(job)] = self._needs(job, names, workflow)
         _drop_orphans(workflow, needs)
         for job in workflow.jobs:
             job.requires = list(
@@ -473,23 +494,23 @@ class _Workflows:
         self._find_cycle(workflow)
 
     def _needs(
-        self, job: Invocation, by_label: dict[str, list[Invocation]], workflow: ExpandedWorkflow
+        self, job: Invocation, names: _Names, workflow: ExpandedWorkflow
     ) -> list[tuple[Invocation, Requirement]]:
         found: list[tuple[Invocation, Requirement]] = []
         for requirement in job.requires:
-            others = [other for other in by_label.get(requirement.name, ()) if other.item != job.item]
-            if len({other.item for other in others}) == 1:
-                found += [(other, requirement) for other in others]
-                continue
-            self._unknown_need(job, requirement, others, by_label, workflow)
+            choices = names.find(requirement.name, job)
+            if len(choices) == 1:
+                found += [(other, requirement) for other in choices[0]]
+            else:
+                self._unknown_need(job, requirement, len(choices), names, workflow)
         return found
 
     def _unknown_need(
         self,
         job: Invocation,
         requirement: Requirement,
-        others: list[Invocation],
-        by_label: dict[str, list[Invocation]],
+        count: int,
+        names: _Names,
         workflow: ExpandedWorkflow,
     ) -> None:
         name = requirement.name.removeprefix(f"{job.group}/") if job.group else requirement.name
@@ -503,16 +524,14 @@ class _Workflows:
                     hint=f"require the job group: `requires: [{other.group}]`",
                 )
                 return
-        count = len({other.item for other in others})
-        known = [label for label, jobs in by_label.items() if any(o.item != job.item for o in jobs)]
         self._report.error(
             "requires-unknown",
-            f"Job '{job.name}' requires '{name}', which is the name of {count} other jobs in workflow"
+            f"Job '{job.label}' requires '{name}', which is the name of {count} other jobs in workflow"
             f" '{workflow.name}'",
             requirement.mark,
             hint="You can give a job within a workflow an explicit name by adding a name key"
             if count
-            else did_you_mean(requirement.name, known),
+            else did_you_mean(requirement.name, names.known(job)),
         )
 
     def _find_cycle(self, workflow: ExpandedWorkflow) -> None:
@@ -528,6 +547,41 @@ class _Workflows:
                     f" the following jobs are unreachable: {', '.join(sorted(cycle))}",
                     jobs[cycle[0]].mark,
                 )
+
+
+class _Names:
+    """What ``requires`` may call the jobs of a workflow.
+
+    A job goes by its name before numbers are added, the members of a matrix together by its alias; the
+    final name with its number is understood as well.
+    """
+
+    def __init__(self, jobs: Iterable[Invocation]) -> None:
+        self._by_label: dict[str, list[Invocation]] = defaultdict(list)
+        self._by_alias: dict[str, dict[int, list[Invocation]]] = defaultdict(dict)
+        self._by_name: dict[str, Invocation] = {}
+        for job in jobs:
+            self._by_label[job.label].append(job)
+            self._by_name[job.name] = job
+            if job.alias is not None:
+                self._by_alias[job.alias].setdefault(job.item, []).append(job)
+
+    def find(self, name: str, asking: Invocation) -> list[list[Invocation]]:
+        """Return what the name may mean to a job: each a job, or the members of a matrix."""
+        choices = [[job] for job in self._by_label.get(name, ()) if job.item != asking.item]
+        for item, members in self._by_alias.get(name, {}).items():
+            if item != asking.item and members not in choices:
+                choices.append(members)
+        if not choices and name in self._by_name and self._by_name[name].item != asking.item:
+            return [[self._by_name[name]]]
+        return choices
+
+    def known(self, asking: Invocation) -> list[str]:
+        """Return the names of the other jobs."""
+        labels = [
+            n for n, jobs in self._by_label.items() if any(j.item != asking.item for j in jobs)
+        ]
+        return [*labels, *self._by_alias]
 
 
 def _cycle_from(start: str, needs: dict[str, list[str]], done: set[str]) -> list[str]:
@@ -578,12 +632,15 @@ def _placeholder(item: Node, workflow: str, number: int) -> list[Invocation]:
         names, mark = [written], item.keys[written]
         if type(options) is Mapping:
             matrix = options.get("matrix")
-            for node in (options.get("name"), matrix.get("alias") if type(matrix) is Mapping else None):
+            for node in (
+                options.get("name"),
+                matrix.get("alias") if type(matrix) is Mapping else None,
+            ):
                 if type(node) is Scalar:
                     names.insert(0, str(node.value))
     else:
         return []
-    return [Invocation(workflow, number, names[0], tuple(names), mark)]
+    return [Invocation(workflow, number, names[0], names[0], mark, names[-1])]
 
 
 def _gate(kind: str, key: str | None, mark: Mark) -> ExpandedJob:
@@ -635,9 +692,7 @@ def same_body(one: ExpandedJob, other: ExpandedJob) -> bool:
         return True
     if len(one.steps) != len(other.steps) or one.fields.keys() != other.fields.keys():
         return False
-    return all(
-        _same_node(one.fields[key], other.fields[key]) for key in one.fields
-    ) and all(
+    return all(_same_node(one.fields[key], other.fields[key]) for key in one.fields) and all(
         a.name == b.name and _same_node(a.body, b.body)
         for a, b in zip(one.steps, other.steps, strict=True)
     )
@@ -647,5 +702,3 @@ def _same_node(one: Node | None, other: Node | None) -> bool:
     if one is other or one is None or other is None:
         return one is other
     return same(to_data(one), to_data(other))
-
-
