@@ -12,29 +12,39 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 CONFIG = ROOT / ".circleci" / "config.yml"
+_SECTIONS = ("commands", "jobs", "executors")
 BEGIN, END = "# orbs: begin", "# orbs: end"
 
 
 def embedded_orbs() -> str:
     """Return the ``orbs:`` section, made from the sources, without what only readers need."""
-    from pipeline.orb_source import pack_orb, read_orb_source
+    from pipeline.config.nodes import to_data
+    from pipeline.config.packing import pack_orb
     from pipeline.yamlfile import dump_yaml
 
     orbs = {}
     for folder in sorted(ROOT.glob("orbs/*/src")):
-        packed = pack_orb(read_orb_source(folder))
+        packed = to_data(pack_orb(folder))
+        scripts = [
+            path.read_text(encoding="utf-8").replace("<<", "\\<<")
+            for path in sorted(folder.glob("scripts/*"))
+        ]
         orbs[folder.parent.name] = {
-            key: _without_descriptions(value)
-            for key, value in packed.items()
-            if key not in {"version", "description", "examples"}
+            key: _shortened(packed[key], scripts) for key in _SECTIONS if key in packed
         }
     return dump_yaml({"orbs": orbs})
 
 
-def _without_descriptions(value: Any) -> Any:
+def _shortened(value: Any, scripts: list[str]) -> Any:
+    """Return a value without descriptions, and without the empty line that each script ends in."""
     if isinstance(value, dict):
-        return {k: _without_descriptions(v) for k, v in value.items() if k != "description"}
-    return [_without_descriptions(item) for item in value] if isinstance(value, list) else value
+        return {k: _shortened(v, scripts) for k, v in value.items() if k != "description"}
+    if isinstance(value, list):
+        return [_shortened(item, scripts) for item in value]
+    if isinstance(value, str):
+        for script in scripts:
+            value = value.replace(script, script.rstrip("\n"))
+    return value
 
 
 def embed(config: str) -> str:

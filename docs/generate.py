@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from pipeline.config.code_pages import code_documents
 from pipeline.orb import find_orbs, load_sections
 from pipeline.settings_reference import reference
 
@@ -33,21 +34,24 @@ a flag of a task. Flags win over the environment, and that over the file. Durati
 
 def pages() -> dict[str, str]:
     """Return the text of each generated page by its file name."""
-    return {"settings.md": SETTINGS_HEAD + reference(load_sections(find_orbs())).rstrip() + "\n"}
+    settings = SETTINGS_HEAD + reference(load_sections(find_orbs())).rstrip() + "\n"
+    codes = {f"config-codes/{name}": text for name, text in code_documents().items()}
+    return {"settings.md": settings, **codes}
 
 
 def main(check: bool) -> int:
     """Write the pages, or with ``check`` return 1 where one is stale."""
-    stale = [
-        name
+    stale = {
+        name: text
         for name, text in pages().items()
         if not (DOCS / name).exists() or (DOCS / name).read_text(encoding="utf-8") != text
-    ]
-    for name in stale:
+    }
+    for name, text in stale.items():
         if check:
             sys.stderr.write(f"docs/{name} is stale: run `make docs`\n")
         else:
-            (DOCS / name).write_text(pages()[name], encoding="utf-8")
+            (DOCS / name).parent.mkdir(exist_ok=True)
+            (DOCS / name).write_text(text, encoding="utf-8")
     return 1 if check and stale else 0
 
 

@@ -90,8 +90,13 @@ class Run:
         return capability(name, find_orbs(self.root))
 
 
-def command(*, name: str | None = None, default: bool = False, **options: Any) -> Callable[[F], F]:
+def command(
+    *, name: str | None = None, default: bool = False, variadic: str = "", **options: Any
+) -> Callable[[F], F]:
     """Make an Invoke task; ``options`` are those of :func:`invoke.tasks.task` (help, iterable …).
+
+    ``variadic`` names an iterable option that takes the words behind the task as well, as files do:
+    ``orbyard ci.validate one.yml two.yml``. Invoke has no such thing; the ``orbyard`` program does it.
 
     Exit codes: 0 the function returned; else that of the error; 1 for a bug, with a short word and,
     under ``--debug``, the traceback.
@@ -105,6 +110,7 @@ def command(*, name: str | None = None, default: bool = False, **options: Any) -
                 return body(run, *args, **kwargs)
 
         made: F = task(name=name, default=default, **options)(frame)
+        made.variadic = variadic  # type: ignore[attr-defined]  # for the program
         return made
 
     return decorate

@@ -131,7 +131,9 @@ def load_tasks(orb: Orb) -> Collection | None:
 
 def load_sections(orbs: list[Orb]) -> dict[str, type]:
     """Return the settings sections of the engine and of all orbs, by their name in orbyard.yml."""
-    sections: dict[str, type] = {}
+    from pipeline.ci_settings import SECTIONS
+
+    sections: dict[str, type] = dict(SECTIONS)
     for orb in orbs:
         module = _import_part(orb, "settings")
         sections |= getattr(module, "SECTIONS", {}) if module else {}

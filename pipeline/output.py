@@ -91,6 +91,16 @@ class Console:
         """Whether progress goes to a terminal, where lines may be redrawn."""
         return self._err.isatty()
 
+    @property
+    def colours_results(self) -> bool:
+        """Whether results are shown in colours."""
+        return not self._plain_results
+
+    @property
+    def colours_progress(self) -> bool:
+        """Whether progress is shown in colours."""
+        return self._colour
+
     def style(self, text: str, *styles: str) -> str:
         """Return ``text`` in the named styles (bold, dim, red …), or as it is without colours."""
         if not self._colour or not styles:

@@ -70,12 +70,33 @@ class OrbyardProgram(Program):
 
     def parse_tasks(self) -> None:
         """Read the tasks and their options; ``--debug`` may stand behind them."""
+        self.core.unparsed[:] = self._with_variadic_words(self.core.unparsed)
         try:
             super().parse_tasks()
         except ParseError as error:
             raise self._usage(error) from None
         if self.args.debug.value:
             enable_logging()
+
+    def _with_variadic_words(self, words: list[str]) -> list[str]:
+        """Put the option before each bare word behind a task that takes any number of them."""
+        contexts = {context.name: context for context in self.collection.to_contexts()}
+        result: list[str] = []
+        context, option, value_follows = None, "", False
+        for word in words:
+            if word in contexts and not value_follows:
+                context = contexts[word]
+                option = getattr(self.collection[word], "variadic", "")
+            elif context is not None and option:
+                if value_follows:
+                    value_follows = False
+                elif word.startswith("-") and word != "-":
+                    known = context.flags.get(word)
+                    value_follows = known is not None and known.takes_value
+                else:
+                    result.append(f"--{option}")
+            result.append(word)
+        return result
 
     def _usage(self, error: ParseError) -> Exit:
         message = str(error)

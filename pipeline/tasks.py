@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from invoke.collection import Collection
 
+from pipeline.ci_tasks import namespace as ci
 from pipeline.command import Run, command
 
 __all__ = ["namespace"]
@@ -64,3 +65,4 @@ def init(
 
 
 namespace = Collection(init, settings)
+namespace.add_collection(ci)

@@ -103,7 +103,7 @@ def _run(
         source = Source("config.yml", source)
     report = Report(disabled)
     compilation = Compilation(report, limits, default_values(values or {}))
-    expanded = _expand(source, compilation, parameters or {}, orbs or NoOrbs(), all_workflows)
+    expanded = _expand(source, compilation, parameters or {}, values, orbs or NoOrbs(), all_workflows)
     if expanded is not None and lint:
         from pipeline.config.lint import lint as run_lint
 
@@ -117,6 +117,7 @@ def _expand(
     source: Source,
     compilation: Compilation,
     parameters: Map[str, Any],
+    values: Map[str, Any] | None,
     orbs: OrbSources,
     all_workflows: bool,
 ) -> _Expanded | None:
@@ -137,7 +138,8 @@ def _expand(
     if version is None:
         return None
     namespace = Namespace("", source, root, has_tags=version == "2.1")
-    _check_values(compilation, start)
+    if isinstance(values, dict):
+        _check_names(values, compilation, start)
     _read_parameters(root, namespace, compilation, parameters)
     importer = OrbImporter(compilation, orbs)
     if namespace.has_tags:
@@ -184,8 +186,8 @@ def _read_version(root: Mapping, report: Report) -> str | None:
     return version
 
 
-def _check_values(compilation: Compilation, start: Mark) -> None:
-    for name in compilation.values:
+def _check_names(values: Iterable[str], compilation: Compilation, start: Mark) -> None:
+    for name in values:
         if not is_known_value(name):
             compilation.report.error(
                 "unknown-variable",
@@ -266,7 +268,7 @@ def _finish(expanded: _Expanded, report: Report) -> CompiledConfig:
         build_workflows(expanded.workflows, report),
         type(setup) is Scalar and setup.value is True,
         dict(expanded.compilation.parameters),
-        dict(expanded.compilation.values),
+        expanded.compilation.values,
         tuple(expanded.importer.resolved),
         report.findings,
         data,

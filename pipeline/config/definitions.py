@@ -95,6 +95,11 @@ def _read_element(namespace: Namespace, kind: str, name: str, node: Node, report
     if type(node) is Scalar and isinstance(node.value, str) and kind != "job-group":
         namespace.elements[kind, name] = node
         return
+    if type(node) is Scalar and node.value is None:
+        # CircleCI takes a name with nothing behind it, as long as nobody uses it.
+        nothing = Mapping({}, {}, node.mark)
+        namespace.elements[kind, name] = Element(kind, name, nothing, namespace, {}, empty=True)
+        return
     if type(node) is not Mapping:
         report.error(
             "wrong-type",
@@ -117,8 +122,12 @@ def _read_element(namespace: Namespace, kind: str, name: str, node: Node, report
 
 def check_element(element: Element, report: Report) -> None:
     """Check a definition; what is wrong is reported, and the element no longer called sound."""
+    if element.empty:
+        return
     before = report.error_count
-    checker = Checker(report, tags=element.namespace.has_tags)
+    checker = Checker(
+        report, tags=element.namespace.has_tags, lenient=element.namespace.is_imported
+    )
     node, kind = element.node, element.kind
     for key in node.entries:
         if key not in _KEYS[kind]:

@@ -35,6 +35,7 @@ __all__ = ["ExpandedJob", "ExpandedStep", "Expander"]
 
 _NOT_IN_BODY = frozenset({"parameters", "description", "executor", "steps"})
 _STEP_NAMES = (*STEPS, "when", "unless", "steps")
+_OF_THE_JOB = ("resource_class", "shell")
 _DEEPEST_CALLS = 60
 """Calls within calls; hand-written configurations have fewer than ten."""
 
@@ -189,15 +190,24 @@ class Expander:
             if found.namespace.is_orb and id(found) not in self._checked:
                 self._checked.add(id(found))
                 check_element(found, self.compilation.report)
+            if found.empty:
+                raise self._error(
+                    "wrong-type",
+                    f"expected type: Mapping, found: Null: nothing stands behind the {kind} {name}",
+                    at,
+                    scope.frame,
+                    "say there what it does",
+                )
             if not found.sound:
                 raise Poisoned
             return found
         if found.reported:
             raise Poisoned
+        shown = name if found.name == name else f"{found.name} (which {name} stands for)"
         if found.orb is not None:
             raise self._error(
                 "unknown-orb",
-                f"Cannot find a definition for {_article(kind)}{kind} named {name}:"
+                f"Cannot find a definition for {_article(kind)}{kind} named {shown}:"
                 f" no orb is declared as {found.orb!r}",
                 at,
                 scope.frame,
@@ -206,7 +216,7 @@ class Expander:
             )
         raise self._error(
             f"unknown-{kind}",
-            f"Cannot find a definition for {_article(kind)}{kind} named {name}",
+            f"Cannot find a definition for {_article(kind)}{kind} named {shown}",
             at,
             scope.frame,
             found.hint or (did_you_mean(name, _STEP_NAMES) if kind == "command" else None),
@@ -338,7 +348,9 @@ class Expander:
         self, name: str, body: Node | None, item: Node, scope: Scope, into: list[ExpandedStep]
     ) -> None:
         mark = item.keys[name] if type(item) is Mapping else item.mark
-        checker = Checker(self.compilation.report, frame=scope.frame)
+        checker = Checker(
+            self.compilation.report, frame=scope.frame, lenient=scope.namespace.is_imported
+        )
         if body is None or _is_null(body):
             if not check_bare(name, item, checker):
                 raise Poisoned
@@ -484,6 +496,7 @@ class Expander:
         if "environment" in fields and "environment" in own:
             own["environment"] = _merged(fields["environment"], own["environment"])
         fields |= own
+        _hoist(fields)
         self._check_executor_type(job, fields, scope)
         return fields
 
@@ -567,6 +580,22 @@ def normalised(node: Mapping) -> Mapping:
     else:
         entries["environment"] = environment_map(environment)
     return Mapping(entries, node.keys, node.mark)
+
+
+def _hoist(fields: dict[str, Node]) -> None:
+    """Move what a machine says of shell and resource class to the job, as CircleCI does."""
+    machine = fields.get("machine")
+    if type(machine) is not Mapping:
+        return
+    moved = {key: machine.entries[key] for key in _OF_THE_JOB if key in machine.entries}
+    if not moved:
+        return
+    kept = {key: node for key, node in machine.entries.items() if key not in moved}
+    fields["machine"] = (
+        Mapping(kept, machine.keys, machine.mark) if kept else Scalar(True, machine.mark)
+    )
+    for key, node in moved.items():
+        fields.setdefault(key, node)
 
 
 def _with_plain_images(node: Node) -> Node:

@@ -24,6 +24,7 @@ class Element:
         namespace: its document.
         declarations: its parameters.
         sound: whether nothing is wrong with the definition itself.
+        empty: whether nothing stands behind its name.
         used: whether anything refers to it.
         kept: results of expansions without arguments, by a key of the expander's choice.
     """
@@ -34,6 +35,7 @@ class Element:
     namespace: Namespace
     declarations: dict[str, Declaration]
     sound: bool = True
+    empty: bool = False
     used: bool = False
     kept: dict[Any, Any] = field(default_factory=dict)
 
@@ -48,6 +50,7 @@ class Namespace:
         source: the document.
         is_orb: whether it is an orb, which sees no pipeline parameters.
         has_tags: whether tags are evaluated: from version 2.1 on.
+        is_imported: whether it is an orb from elsewhere, which somebody has published.
         elements: by kind and name; a text is another element's name that is exported again.
         orbs: by alias; None for one that could not be had, which is reported.
         used_orbs: aliases that something refers to.
@@ -58,6 +61,7 @@ class Namespace:
     root: Mapping
     is_orb: bool = False
     has_tags: bool = True
+    is_imported: bool = False
     elements: dict[tuple[str, str], Element | Scalar] = field(default_factory=dict)
     orbs: dict[str, Namespace | None] = field(default_factory=dict)
     used_orbs: set[str] = field(default_factory=set)
@@ -65,17 +69,17 @@ class Namespace:
     def find(self, kind: str, name: str) -> Element | Missing:
         """Return the element that a name means here, and mark it as used."""
         seen: set[tuple[int, str]] = set()
-        space, wanted = self, name
+        space, wanted, written = self, name, name
         while (id(space), wanted) not in seen:
             seen.add((id(space), wanted))
             if "/" in wanted and (kind, wanted) not in space.elements:
                 alias, _, rest = wanted.partition("/")
                 inner = space.orbs.get(alias)
                 if alias not in space.orbs:
-                    return Missing(orb=alias, hint=did_you_mean(alias, space.orbs))
+                    return Missing(written, orb=alias, hint=did_you_mean(alias, space.orbs))
                 space.used_orbs.add(alias)
                 if inner is None:
-                    return Missing(reported=True)
+                    return Missing(written, reported=True)
                 space, wanted = inner, rest
             found = space.elements.get((kind, wanted))
             if isinstance(found, Element):
@@ -83,8 +87,8 @@ class Namespace:
                 return found
             if found is None:
                 break
-            wanted = str(found.value)
-        return Missing(hint=did_you_mean(name, self.names(kind)))
+            wanted = written = str(found.value)
+        return Missing(written, hint=did_you_mean(written, space.names(kind)))
 
     def names(self, kind: str) -> Iterator[str]:
         """Yield the names of a kind that can be used here, those of orbs with their alias."""
@@ -101,11 +105,13 @@ class Missing:
     """An element that was not found.
 
     Attributes:
+        name: the name that leads nowhere: what was looked for, or what that stands for.
         orb: the alias that is not declared, where that is the reason.
         hint: the nearest name.
         reported: whether the reason is reported already.
     """
 
+    name: str
     orb: str | None = None
     hint: str | None = None
     reported: bool = False

@@ -8,25 +8,11 @@ from pipeline.config.model import ResolvedOrb
 from pipeline.config.namespace import Element, Namespace
 from pipeline.config.nodes import Mapping, Node, Scalar, to_data
 from pipeline.config.orb_references import OrbProblem, OrbSources, parse_reference
-from pipeline.config.reader import read_document
 from pipeline.config.scope import Compilation, Scope
 from pipeline.config.values import show, yaml_type
-from pipeline.errors import did_you_mean
 
 __all__ = ["OrbImporter", "check_orb_document"]
 
-_ORB_KEYS = (
-    "version",
-    "orbs",
-    "commands",
-    "jobs",
-    "executors",
-    "description",
-    "display",
-    "examples",
-    "name",
-    "parameters",
-)
 _MOST_ORBS = 200
 """Orbs of a configuration, nested ones included (CircleCI: 50 URL orbs)."""
 
@@ -136,22 +122,21 @@ class OrbImporter:
         if found.resolved in self._read:
             return self._read[found.resolved]
         self._read[found.resolved] = None
-        root = read_document(found.source, self._report, self._compilation.limits)
+        root = found.read(self._report, self._compilation.limits)
         if root is None:
             raise Poisoned
-        self._report.know(found.source, root)
         if type(root) is not Mapping:
             raise self._report.error(
                 "not-a-mapping", f"an orb is one mapping, found: {yaml_type(root)}", root
             )
-        orb = Namespace(name, found.source, root, is_orb=True)
+        orb = Namespace(name, found.source, root, is_orb=True, is_imported=True)
         self._read[found.resolved] = orb
         self._fill(orb, (*trail, found.resolved))
         return orb
 
 
 def check_orb_document(root: Mapping, compilation: Compilation) -> None:
-    """Check the top-level keys of an orb."""
+    """Check the top-level keys of an orb; unknown ones are the author's own, for anchors."""
     for key in root.entries:
         if key in ("workflows", "job-groups"):
             compilation.report.error(
@@ -168,14 +153,6 @@ def check_orb_document(root: Mapping, compilation: Compilation) -> None:
                 root,
                 key=key,
                 hint="declare them in its commands, jobs and executors",
-            )
-        elif key not in _ORB_KEYS:
-            compilation.report.error(
-                "unknown-key",
-                f"extraneous key [{key}] is not permitted in an orb",
-                root,
-                key=key,
-                hint=did_you_mean(key, _ORB_KEYS) or f"permitted keys: {', '.join(_ORB_KEYS[:-1])}",
             )
     version = root.get("version")
     if version is not None and as_version(version) != "2.1":

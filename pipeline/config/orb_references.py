@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
-from pipeline.config.nodes import Source
+from pipeline.config.findings import Report
+from pipeline.config.nodes import Node, Source
+from pipeline.config.reader import Limits, read_document
 
 __all__ = [
     "FoundOrb",
@@ -58,14 +60,25 @@ class FoundOrb:
     """An orb's text, and what its reference was resolved to.
 
     Attributes:
-        source: the packed orb.
+        source: the packed orb; of one that is packed from a folder only its name.
         resolved: ``circleci/node@5.2.0``, or the file's path.
         locked: whether the lock file vouches for it; None where it is not a vendored one.
+        packed: reads an orb of several files, and tells the report of them.
     """
 
     source: Source
     resolved: str
     locked: bool | None = None
+    packed: Callable[[Report, Limits], Node | None] | None = None
+
+    def read(self, report: Report, limits: Limits) -> Node | None:
+        """Return the orb's document; None where it is empty or has an error, which is then reported."""
+        if self.packed is not None:
+            return self.packed(report, limits)
+        root = read_document(self.source, report, limits)
+        if root is not None:
+            report.know(self.source, root)
+        return root
 
 
 class OrbProblem(Exception):

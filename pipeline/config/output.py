@@ -150,10 +150,6 @@ def _build_job(name: str, body: ExpandedJob, data: Mapping[str, Any], places: _P
     retention = data.get("retention") or {}
     key = data.get("key")
     written = data.get("steps") or ()
-    machine = data.get("machine")
-    resource_class = data.get("resource_class")
-    if resource_class is None and isinstance(machine, dict):
-        resource_class = machine.get("resource_class")
     return Job(
         name,
         body.type,
@@ -165,7 +161,7 @@ def _build_job(name: str, body: ExpandedJob, data: Mapping[str, Any], places: _P
         data.get("environment") or {},
         data.get("shell"),
         data.get("working_directory"),
-        resource_class,
+        data.get("resource_class"),
         data.get("parallelism", 1),
         bool(data.get("circleci_ip_ranges", False)),
         retention.get("caches"),

@@ -44,7 +44,8 @@ RESERVED_NAMES = frozenset(
 )
 """Keys of a job's invocation, and so no names for a job's parameters."""
 
-_NAME = re.compile(r"[a-z][a-z\d_-]*\Z")
+_NAME = re.compile(r"[A-Za-z][A-Za-z\d_-]*\Z")
+"""The documentation asks for lower case; compiled configurations show that capitals are taken."""
 _PIPELINE_NAME = re.compile(r"[A-Za-z][A-Za-z\d._-]*\Z")
 _MOST_VALUES, _LONGEST_NAME, _LONGEST_VALUE = 100, 128, 512
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
@@ -120,7 +121,7 @@ def _check_name(node: Mapping, name: str, report: Report, pipeline: bool, of: st
         wants = (
             "letters, digits, dots, underscores and dashes"
             if pipeline
-            else ("lower-case letters, digits, underscores and dashes")
+            else ("letters, digits, underscores and dashes")
         )
         report.error(
             "bad-name",

@@ -7,6 +7,7 @@ empty inside of a text, and null where it stands alone.
 
 from __future__ import annotations
 
+from collections import ChainMap
 from collections.abc import Mapping
 from typing import Any
 
@@ -67,13 +68,13 @@ def is_known_value(name: str) -> bool:
     return name in KNOWN_VALUES or name.startswith(_FAMILIES)
 
 
-def default_values(given: Mapping[str, Any]) -> dict[str, Any]:
+def default_values(given: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return the values of a pipeline on this machine, those that are given first.
 
     What is not given is what CircleCI's own command line assumes: pipeline number 1, a fixed id,
-    triggered by a push.
+    triggered by a push. Nothing is asked of ``given`` until a value is needed.
     """
-    values: dict[str, Any] = {
+    values = {
         "pipeline.id": "00000000-0000-0000-0000-000000000001",
         "pipeline.number": 1,
         "pipeline.project.type": "github",
@@ -84,4 +85,4 @@ def default_values(given: Mapping[str, Any]) -> dict[str, Any]:
         "pipeline.event.name": "push",
         "pipeline.config.file_path": ".circleci/config.yml",
     }
-    return values | dict(given)
+    return ChainMap(given, values)  # type: ignore[arg-type]  # only read, so need not be mutable

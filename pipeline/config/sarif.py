@@ -6,9 +6,11 @@ Sources: OASIS SARIF 2.1.0, and what GitHub documents of the parts that its code
 from __future__ import annotations
 
 import hashlib
+import os
 from collections import Counter
 from collections.abc import Sequence
-from pathlib import Path, PurePath
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -33,12 +35,23 @@ _LONGEST_LINE = 4000
 """Characters of a line of which the end of a place is looked for."""
 
 
-def findings_sarif(findings: Sequence[Finding], *, root: str | Path) -> str:
+@dataclass(frozen=True, slots=True)
+class _Folders:
+    """The repository's root, and the folder that relative names count from."""
+
+    root: Path
+    base: Path
+
+
+def findings_sarif(
+    findings: Sequence[Finding], *, root: str | Path, base: str | Path | None = None
+) -> str:
     """Return findings as a SARIF log, JSON text that is the same on every machine.
 
     Args:
         findings: errors and warnings.
         root: the folder of the repository; names of files below it are written relative to it.
+        base: the folder that relative names of files count from; the root without it.
     """
     import json
 
@@ -53,7 +66,7 @@ def findings_sarif(findings: Sequence[Finding], *, root: str | Path) -> str:
                     _ROOT: {"description": {"text": "The root folder of the repository."}}
                 },
                 "columnKind": "unicodeCodePoints",
-                "results": _results(findings, codes, Path(root)),
+                "results": _results(findings, codes, _Folders(Path(root), Path(base or root))),
             }
         ],
     }
@@ -95,22 +108,22 @@ def _rule(name: str) -> dict[str, Any]:
 
 
 def _results(
-    findings: Sequence[Finding], codes: Sequence[str], root: Path
+    findings: Sequence[Finding], codes: Sequence[str], folders: _Folders
 ) -> list[dict[str, Any]]:
     seen: Counter[str] = Counter()
     results = []
     for found in findings:
-        fingerprint = _fingerprint(found, _uri(found.where.file, root))
+        fingerprint = _fingerprint(found, _uri(found.where.file, folders))
         seen[fingerprint] += 1
-        results.append(_result(found, codes, root, f"{fingerprint}:{seen[fingerprint]}"))
+        results.append(_result(found, codes, folders, f"{fingerprint}:{seen[fingerprint]}"))
     return results
 
 
 def _result(
-    found: Finding, codes: Sequence[str], root: Path, fingerprint: str
+    found: Finding, codes: Sequence[str], folders: _Folders, fingerprint: str
 ) -> dict[str, Any]:
     text = found.message if not found.hint else f"{found.message}\n{found.hint}"
-    location = _location(found.where, root, end=_end_column(found))
+    location = _location(found.where, folders, end=_end_column(found))
     if found.where.key:
         location["logicalLocations"] = [{"fullyQualifiedName": found.where.key}]
     result: dict[str, Any] = {
@@ -123,37 +136,35 @@ def _result(
     }
     if found.calls:
         result["relatedLocations"] = [
-            {**_location(call.where, root), "id": number, "message": {"text": str(call)}}
+            {**_location(call.where, folders), "id": number, "message": {"text": str(call)}}
             for number, call in enumerate(found.calls, 1)
         ]
     return result
 
 
-def _location(where: Location, root: Path, end: int = 0) -> dict[str, Any]:
+def _location(where: Location, folders: _Folders, end: int = 0) -> dict[str, Any]:
     region = {"startLine": max(where.line, 1)}
     if where.line and where.column:
         region["startColumn"] = where.column
         if end > where.column:
             region["endColumn"] = end
-    return {"physicalLocation": {"artifactLocation": _artifact(where.file, root), "region": region}}
+    return {"physicalLocation": {"artifactLocation": _artifact(where.file, folders), "region": region}}
 
 
-def _artifact(file: str, root: Path) -> dict[str, str]:
-    uri = _uri(file, root)
+def _artifact(file: str, folders: _Folders) -> dict[str, str]:
+    uri = _uri(file, folders)
     return {"uri": uri} if ":" in uri else {"uri": uri, "uriBaseId": _ROOT}
 
 
-def _uri(file: str, root: Path) -> str:
+def _uri(file: str, folders: _Folders) -> str:
     """Return a file's name as a URI: relative to the root where it is below it."""
     if file.startswith(("https://", "http://")):
         return quote(file, safe="/:?#[]@!$&'()*+,;=%~")
-    path = PurePath(file)
-    if not path.is_absolute():
-        return quote(path.as_posix())
-    for base in (root.absolute(), root.resolve()):
+    path = Path(os.path.normpath(folders.base.absolute() / file))
+    for base in (folders.root.absolute(), folders.root.resolve()):
         if path.is_relative_to(base):
             return quote(path.relative_to(base).as_posix())
-    return Path(path).as_uri()
+    return path.as_uri()
 
 
 def _end_column(found: Finding) -> int:

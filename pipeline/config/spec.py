@@ -36,11 +36,19 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class Checker:
-    """One check: where findings go, whether tags may stand for values, and the calls that led here."""
+    """One check.
+
+    Attributes:
+        report: takes the findings.
+        tags: whether a text with a tag may stand for any value.
+        frame: the calls that led here.
+        lenient: whether unknown keys are left alone, as in an orb that was published and so accepted.
+    """
 
     report: Report
     tags: bool = False
     frame: Frame | None = None
+    lenient: bool = False
 
     def error(
         self, code: str, message: str, at: Node, key: str | None = None, hint: str | None = None
@@ -294,6 +302,8 @@ class Record(Spec):
         right = True
         for key, value in node.entries.items():
             spec = self.fields.get(key)
+            if spec is None and checker.lenient:
+                continue
             if spec is None:
                 right = checker.error(
                     "unknown-key",

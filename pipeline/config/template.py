@@ -113,12 +113,15 @@ class _Reader:
             backslashes = 0
             while start - backslashes > at and self._text[start - backslashes - 1] == "\\":
                 backslashes += 1
-            self._literal(self._text[at : start - backslashes] + "\\" * (backslashes // 2))
+            before, behind = start - backslashes, -1
+            if not backslashes:
+                before, behind = self._own_line(at, start)
+            self._literal(self._text[at:before] + "\\" * (backslashes // 2))
             if backslashes % 2:
                 self._literal("<<")
                 at = start + 2
             else:
-                at = self._tag(start)
+                at = max(self._tag(start), behind)
         self._literal(self._text[at:])
         if self._open:
             condition = self._open[-1].condition
@@ -155,6 +158,26 @@ class _Reader:
         else:
             self._parts.append(_make_tag(content, start))
         return end + 2
+
+    def _own_line(self, at: int, start: int) -> tuple[int, int]:
+        """Return where the text before a tag ends, and where that behind it begins.
+
+        A section's tag that has a line to itself takes the line along, as in Mustache.
+        """
+        text = self._text
+        end = text.find(">>", start)
+        if end < 0 or text[start + 2 : end].lstrip()[:1] not in ("#", "^", "/"):
+            return start, -1
+        line = text.rfind("\n", 0, start) + 1
+        next_line = text.find("\n", end)
+        if (
+            text[line:start].strip(" \t")
+            or text[end + 2 : next_line if next_line >= 0 else None].strip()
+        ):
+            return start, -1
+        if line == 0 and next_line < 0:
+            return start, -1  # The text is this one line.
+        return max(line, at), next_line + 1 if next_line >= 0 else len(text)
 
     def _begin(self, content: str, start: int) -> None:
         if len(self._open) >= _DEEPEST:

@@ -13,8 +13,8 @@ from invoke.exceptions import ParseError
 from invoke.parser import Parser
 
 from pipeline import __version__
-from pipeline.errors import InvalidInput
-from pipeline.orb_source import OrbSource, pack_orb, read_orb_source
+from pipeline.config.nodes import to_data
+from pipeline.config.packing import pack_orb
 from pipeline.process import run_process
 from pipeline.program import collect_namespace
 from pipeline.yamlfile import parse_documents
@@ -25,16 +25,16 @@ ORBS = ("kubernetes", "rails", "sops")
 CONFIG = PROJECT / ".circleci" / "config.yml"
 
 
-@cache
-def source(orb: str) -> OrbSource:
-    """An orb's files."""
-    return read_orb_source(PROJECT / "orbs" / orb / "src")
+def source(orb: str) -> Path:
+    """The folder of an orb's files."""
+    return PROJECT / "orbs" / orb / "src"
 
 
 @cache
 def packed(orb: str) -> dict[str, Any]:
     """An orb as it would be published."""
-    return pack_orb(source(orb))
+    found: dict[str, Any] = to_data(pack_orb(source(orb)))
+    return found
 
 
 def all_runs(element: dict[str, Any]) -> list[dict[str, Any]]:
@@ -76,7 +76,7 @@ def test_everything_in_an_orb_is_described(orb: str) -> None:
 
 @pytest.mark.parametrize("orb", ORBS)
 def test_every_script_is_included_somewhere(orb: str) -> None:
-    folder = source(orb).folder
+    folder = source(orb)
     written = "\n".join(path.read_text() for path in folder.rglob("*.yml"))
     for script in (folder / "scripts").iterdir():
         assert f"include(scripts/{script.name})" in written, script
@@ -149,7 +149,7 @@ def test_every_command_and_job_is_shown_in_an_example_or_used_by_another() -> No
     shown = "\n".join(
         text
         for orb in ORBS
-        for path in source(orb).folder.glob("*/*.yml")
+        for path in source(orb).glob("*/*.yml")
         for text in [path.read_text()]
         if path.parent.name in {"commands", "examples", "jobs"}
     )
@@ -160,7 +160,7 @@ def test_every_command_and_job_is_shown_in_an_example_or_used_by_another() -> No
 
 def test_the_three_orbs_install_orbyard_in_the_same_way_and_version() -> None:
     for part in ("commands/setup.yml", "scripts/setup.sh"):
-        assert len({(source(orb).folder / part).read_bytes() for orb in ORBS}) == 1, part
+        assert len({(source(orb) / part).read_bytes() for orb in ORBS}) == 1, part
     defaults = {
         element["parameters"]["version"]["default"]
         for orb in ORBS
@@ -334,32 +334,3 @@ def test_the_scripts_of_the_pipeline_are_there_and_can_be_run() -> None:
 
 def test_nothing_is_skipped_in_the_pipelines_integration_tests() -> None:
     assert config()["jobs"]["integration"]["environment"]["ORBYARD_TESTS_REQUIRE"] == "all"
-
-
-# --- the reader of orb sources
-
-
-def write_orb(folder: Path, command: str) -> OrbSource:
-    """An orb with one command."""
-    (folder / "commands").mkdir(parents=True)
-    (folder / "scripts").mkdir()
-    (folder / "@orb.yml").write_text("version: 2.1\ndescription: x\n")
-    (folder / "commands" / "go.yml").write_text(f"steps:\n  - run: {command}\n")
-    return read_orb_source(folder)
-
-
-def test_included_scripts_are_put_in_with_their_here_documents_escaped(tmp_path: Path) -> None:
-    orb = write_orb(tmp_path, "<<include(scripts/a.sh)>>")
-    (tmp_path / "scripts/a.sh").write_text("cat <<EOF\nx\nEOF\n")
-    assert pack_orb(orb)["commands"]["go"]["steps"] == [{"run": "cat \\<<EOF\nx\nEOF"}]
-
-
-def test_a_script_that_is_missing_is_named(tmp_path: Path) -> None:
-    orb = write_orb(tmp_path, "<< include(scripts/b.sh) >>")
-    with pytest.raises(InvalidInput, match=r"commands/go\.yml:1:1.*scripts/b\.sh"):
-        pack_orb(orb)
-
-
-def test_an_orb_without_its_header_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InvalidInput, match=r"@orb\.yml is missing"):
-        read_orb_source(tmp_path)

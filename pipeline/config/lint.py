@@ -1,3 +1,0 @@
-"""Warnings about a configuration."""
-def lint(root, namespace, workflows, compilation):
-    pass

@@ -1,0 +1,1 @@
+"""What the pages in ``docs/config-codes`` say, by subject; put together in ``code_pages``."""
