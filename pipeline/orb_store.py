@@ -16,11 +16,12 @@ from pathlib import Path
 
 from pipeline.config.nodes import Source
 from pipeline.config.orb_references import FoundOrb, OrbProblem, OrbReference, best_version
+from pipeline.config.pack_files import name_of
 from pipeline.config.packing import find_orb_folder, read_orb
 from pipeline.errors import InvalidInput
 from pipeline.orb_lock import Lock, read_lock
 
-__all__ = ["STORE", "RepositoryOrbs", "stored_file", "stored_versions"]
+__all__ = ["STORE", "RepositoryOrbs", "open_orb", "stored_file", "stored_versions"]
 
 STORE = Path(".circleci/orbs")
 """The vendored store, below the repository's root."""
@@ -78,7 +79,7 @@ class RepositoryOrbs:
                 raise OrbProblem(
                     f"the orb {reference.orb} is to come from {self._name(override)}, which is not there"
                 )
-            return self._own(override)
+            return open_orb(override, self._root)
         return self._in_repository(reference) or self._in_store(reference)
 
     def _in_repository(self, reference: OrbReference) -> FoundOrb | None:
@@ -87,15 +88,8 @@ class RepositoryOrbs:
         folder = self._root / "orbs" / reference.name
         packed = (self._root / "orbs" / f"{reference.name}.yml", folder / "orb.yml")
         if folder.is_dir() and _has_header(folder):
-            return self._own(folder)
-        return next((self._own(file) for file in packed if file.is_file()), None)
-
-    def _own(self, path: Path) -> FoundOrb:
-        name = self._name(path)
-        if path.is_dir():
-            packed = partial(read_orb, path, root=self._root)
-            return FoundOrb(Source(name), name, packed=packed)
-        return FoundOrb(Source(name, self._read(path)[0]), name)
+            return open_orb(folder, self._root)
+        return next((open_orb(file, self._root) for file in packed if file.is_file()), None)
 
     def _in_store(self, reference: OrbReference) -> FoundOrb:
         exact = self._exact(reference)
@@ -107,7 +101,7 @@ class RepositoryOrbs:
                 f"{self._name(path)} is a link that leads out of {STORE.as_posix()}",
                 hint="put the file itself there",
             )
-        text, digest = self._read(path)
+        text, digest = _read(path, self._name(path))
         locked = self._locked(exact)
         if locked is not None and locked != digest:
             raise OrbProblem(
@@ -143,22 +137,33 @@ class RepositoryOrbs:
                 raise OrbProblem(f"the lock file cannot be read: {error}", "orb-checksum") from None
         return self._lock.get((exact.orb, exact.version))
 
-    def _read(self, path: Path) -> tuple[str, str]:
-        """Return a file's text and SHA-256."""
-        try:
-            if path.stat().st_size > _LARGEST_FILE:
-                raise OrbProblem(
-                    f"{self._name(path)} has more than {_LARGEST_FILE:,} bytes", "too-large"
-                )
-            raw = path.read_bytes()
-            return raw.decode("utf-8"), _digest(raw)
-        except UnicodeDecodeError:
-            raise OrbProblem(f"{self._name(path)} is not a text in UTF-8", "yaml-syntax") from None
-        except OSError as error:
-            raise OrbProblem(f"{self._name(path)} cannot be read: {error.strerror}") from None
-
     def _name(self, path: Path) -> str:
-        return path.relative_to(self._root).as_posix() if path.is_relative_to(self._root) else str(path)
+        return name_of(path, self._root)
+
+
+def open_orb(path: Path, root: Path) -> FoundOrb:
+    """Return the orb of a packed file or of an orb's folder; names count from ``root``.
+
+    Raises:
+        OrbProblem: the file cannot be read.
+    """
+    name = name_of(path, root)
+    if path.is_dir():
+        return FoundOrb(Source(name), name, packed=partial(read_orb, path, root=root))
+    return FoundOrb(Source(name, _read(path, name)[0]), name)
+
+
+def _read(path: Path, name: str) -> tuple[str, str]:
+    """Return a file's text and SHA-256."""
+    try:
+        if path.stat().st_size > _LARGEST_FILE:
+            raise OrbProblem(f"{name} has more than {_LARGEST_FILE:,} bytes", "too-large")
+        raw = path.read_bytes()
+        return raw.decode("utf-8"), _digest(raw)
+    except UnicodeDecodeError:
+        raise OrbProblem(f"{name} is not a text in UTF-8", "yaml-syntax") from None
+    except OSError as error:
+        raise OrbProblem(f"{name} cannot be read: {error.strerror}") from None
 
 
 def _has_header(folder: Path) -> bool:

@@ -6,6 +6,8 @@ from invoke.collection import Collection
 
 from pipeline.ci_tasks import namespace as ci
 from pipeline.command import Run, command
+from pipeline.orb_tasks import config_namespace as config
+from pipeline.orb_tasks import namespace as orb
 
 __all__ = ["namespace"]
 
@@ -66,3 +68,5 @@ def init(
 
 namespace = Collection(init, settings)
 namespace.add_collection(ci)
+namespace.add_collection(orb)
+namespace.add_collection(config)

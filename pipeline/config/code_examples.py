@@ -32,15 +32,14 @@ def _write(root: Path, files: Mapping[str, str]) -> None:
         path.write_text(text, encoding="utf-8")
 
 
-def _found(
-    page: CodePage, text: str, files: Mapping[str, str], root: Path
-) -> tuple[Finding, ...]:
+def _found(page: CodePage, text: str, files: Mapping[str, str], root: Path) -> tuple[Finding, ...]:
     if page.task == "orb.pack":
         from pipeline.config.packing import pack_orb
 
         pack_orb(root / "src", root=root)
         return ()
-    from pipeline.config.compiler import check, compile as compile_config
+    from pipeline.config.compiler import check
+    from pipeline.config.compiler import compile as compile_config
 
     source = Source(page.file, text)
     if page.task == "continue":

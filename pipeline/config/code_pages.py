@@ -113,7 +113,9 @@ def _document(page: CodePage) -> str:
 
 
 def _index(codes: Iterable[Code]) -> str:
-    rows = [f"| [`{code.name}`]({code.name}.md) | {code.severity} | {code.title} |" for code in codes]
+    rows = [
+        f"| [`{code.name}`]({code.name}.md) | {code.severity} | {code.title} |" for code in codes
+    ]
     return "\n".join([_INDEX, "| Code | | What it says |", "| --- | --- | --- |", *rows, ""])
 
 
@@ -143,7 +145,11 @@ def explain_code(name: str) -> str:
             lines.append("")
     if code.severity == "warning":
         lines += [
-            "turned off: `disable: [" + name + "]` below `ci:` in orbyard.yml, `--disable " + name + "`,",
+            "turned off: `disable: ["
+            + name
+            + "]` below `ci:` in orbyard.yml, `--disable "
+            + name
+            + "`,",
             f"or a comment on the line or above it: # orbyard: ignore[{name}]",
         ]
     return "\n".join(lines).rstrip("\n")
@@ -154,5 +160,8 @@ def _wrapped(text: str, width: int = 96) -> list[str]:
 
     lines: list[str] = []
     for paragraph in text.split("\n\n"):
-        lines += [*textwrap.wrap(paragraph, width, break_long_words=False, break_on_hyphens=False), ""]
+        lines += [
+            *textwrap.wrap(paragraph, width, break_long_words=False, break_on_hyphens=False),
+            "",
+        ]
     return lines[:-1]

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipeline.config.definitions import check_element, read_elements
+from pipeline.config.collector import paused_collector
 from pipeline.config.findings import ConfigError, Finding, Poisoned, Report
 from pipeline.config.model import CompiledConfig
 from pipeline.config.namespace import Element, Namespace
@@ -19,6 +20,7 @@ from pipeline.config.parameters import check_values, read_declarations
 from pipeline.config.pipeline_values import default_values, is_known_value
 from pipeline.config.reader import Limits, read_document
 from pipeline.config.scope import Compilation, Scope
+from pipeline.config.suppressions import suppressed
 from pipeline.config.values import show, yaml_type
 from pipeline.config.workflows import ExpandedWorkflow, expand_workflows
 
@@ -65,12 +67,13 @@ def compile(  # noqa: A001  # the name that users look for
     Raises:
         ConfigError: it cannot be compiled; with everything that is wrong, as far as can be told.
     """
-    compiled, findings = _run(
-        source, parameters, values, orbs, limits, disabled, all_workflows, lint=True
-    )
-    if compiled is None:
-        raise ConfigError(findings)
-    return compiled
+    with paused_collector():
+        source = _as_source(source)
+        expanded, report = _run(source, parameters, values, orbs, limits, disabled, all_workflows)
+        findings = suppressed(source, report.findings)
+        if expanded is None or report.error_count:
+            raise ConfigError(findings)
+        return _finish(expanded, findings)
 
 
 def check(
@@ -84,33 +87,35 @@ def check(
     all_workflows: bool = False,
 ) -> tuple[Finding, ...]:
     """Return everything that is wrong or unwise in a configuration; see :func:`compile`."""
-    _, findings = _run(source, parameters, values, orbs, limits, disabled, all_workflows, lint=True)
-    return findings
+    with paused_collector():
+        source = _as_source(source)
+        _, report = _run(source, parameters, values, orbs, limits, disabled, all_workflows)
+        return suppressed(source, report.findings)
+
+
+def _as_source(source: Source | str) -> Source:
+    return Source("config.yml", source) if isinstance(source, str) else source
 
 
 def _run(
-    source: Source | str,
+    source: Source,
     parameters: Map[str, Any] | None,
     values: Map[str, Any] | None,
     orbs: OrbSources | None,
     limits: Limits,
     disabled: Iterable[str],
     all_workflows: bool,
-    *,
-    lint: bool,
-) -> tuple[CompiledConfig | None, tuple[Finding, ...]]:
-    if isinstance(source, str):
-        source = Source("config.yml", source)
+) -> tuple[_Expanded | None, Report]:
     report = Report(disabled)
     compilation = Compilation(report, limits, default_values(values or {}))
-    expanded = _expand(source, compilation, parameters or {}, values, orbs or NoOrbs(), all_workflows)
-    if expanded is not None and lint:
-        from pipeline.config.lint import lint as run_lint
+    expanded = _expand(
+        source, compilation, parameters or {}, values, orbs or NoOrbs(), all_workflows
+    )
+    if expanded is not None:
+        from pipeline.config.lint import lint
 
-        run_lint(expanded.root, expanded.namespace, expanded.workflows, compilation)
-    if expanded is None or report.error_count:
-        return None, report.findings
-    return _finish(expanded, report), report.findings
+        lint(expanded.root, expanded.namespace, expanded.workflows, compilation)
+    return expanded, report
 
 
 def _expand(
@@ -260,16 +265,16 @@ def _check_setup(
         )
 
 
-def _finish(expanded: _Expanded, report: Report) -> CompiledConfig:
+def _finish(expanded: _Expanded, findings: tuple[Finding, ...]) -> CompiledConfig:
     data = processed_document(expanded.workflows)
     setup = expanded.root.get("setup")
     return CompiledConfig(
-        build_jobs(expanded.workflows, data["jobs"], report),
-        build_workflows(expanded.workflows, report),
+        build_jobs(expanded.workflows, data["jobs"]),
+        build_workflows(expanded.workflows),
         type(setup) is Scalar and setup.value is True,
         dict(expanded.compilation.parameters),
         expanded.compilation.values,
         tuple(expanded.importer.resolved),
-        report.findings,
+        findings,
         data,
     )

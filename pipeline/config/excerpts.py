@@ -96,7 +96,7 @@ def excerpt_line(line: str, width: int, start: int = 0, end: int = 0) -> Excerpt
         inside = min(max(character, first), last)
         return lead + sum(wide for _, wide in cells[first:inside]) + max(0, character - len(cells))
 
-    begin = column(start)
+    begin = min(column(start), width - 1)
     return Excerpt(text.rstrip(), begin, max(column(min(end, last)), begin + 1))
 
 

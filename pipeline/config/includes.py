@@ -98,7 +98,8 @@ class Includer:
                 raise _Refused(f"the file {name!r} is included, and is not there", hint) from None
         if not path.is_relative_to(root):
             raise _Refused(
-                f"{name!r} is outside of the orb's folder", "include files below the folder of @orb.yml"
+                f"{name!r} is outside of the orb's folder",
+                "include files below the folder of @orb.yml",
             )
         if not path.is_file():
             raise _Refused(f"{name!r} is included, and is not a file")

@@ -28,9 +28,9 @@ _STAND_IN = "orbyard-stands-in-for-an-argument"
 
 _EXAMPLE_KEYS = ("description", "usage", "result")
 
-_SURE = frozenset(
-    ["unknown-command", "unknown-executor", "unknown-orb", "unknown-variable"]
-    + ["missing-argument", "unexpected-argument", "unclosed-tag", "expression-syntax", "recursion"]
+_SURE = (
+    *("unknown-command", "unknown-executor", "unknown-orb", "unknown-variable", "recursion"),
+    *("missing-argument", "unexpected-argument", "unclosed-tag", "expression-syntax"),
 )
 """Codes that count in a branch whose condition does not hold: they do not depend on any value."""
 
@@ -126,7 +126,9 @@ def _check_examples(root: Mapping, report: Report) -> None:
     if examples is None:
         return
     if type(examples) is not Mapping:
-        report.error("wrong-type", f"expected type: Mapping, found: {yaml_type(examples)}", examples)
+        report.error(
+            "wrong-type", f"expected type: Mapping, found: {yaml_type(examples)}", examples
+        )
         return
     for name, example in examples.entries.items():
         if type(example) is not Mapping:
@@ -152,7 +154,9 @@ def _check_examples(root: Mapping, report: Report) -> None:
             )
         elif type(usage) is not Mapping:
             report.error(
-                "wrong-type", f"expected type: Mapping, found: {yaml_type(usage)}", usage,
+                "wrong-type",
+                f"expected type: Mapping, found: {yaml_type(usage)}",
+                usage,
                 hint="usage is a configuration that uses the orb",
             )
 
@@ -233,9 +237,7 @@ def _expand_executor(element: Element, expander: Expander, _: bool) -> None:
         expander.executor(call, Scope(element.namespace, arguments))
 
 
-def _expand_steps(
-    element: Element, scope: Scope, expander: Expander, every_branch: bool
-) -> None:
+def _expand_steps(element: Element, scope: Scope, expander: Expander, every_branch: bool) -> None:
     steps = element.node.get("steps")
     if steps is None:
         return

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pipeline.config.expansion import ExpandedJob, ExpandedStep
-from pipeline.config.findings import Call, Frame, Report
+from pipeline.config.findings import Call, Frame
 from pipeline.config.invocations import Invocation
 from pipeline.config.model import (
     Docker,
@@ -111,15 +111,14 @@ def _invocation_data(job: Invocation) -> Any:
 class _Places:
     """Locations and call chains, each made once."""
 
-    def __init__(self, report: Report) -> None:
-        self._report = report
+    def __init__(self) -> None:
         self._locations: dict[Mark, Location] = {}
         self._chains: dict[int, tuple[Call, ...]] = {}
 
     def location(self, mark: Mark) -> Location:
         found = self._locations.get(mark)
         if found is None:
-            found = self._locations[mark] = self._report.location(mark, by_key=True)
+            found = self._locations[mark] = Location(mark.source.name, mark.line, mark.column)
         return found
 
     def chain(self, frame: Frame | None) -> tuple[Call, ...]:
@@ -132,11 +131,9 @@ class _Places:
         return found
 
 
-def build_jobs(
-    workflows: Iterable[ExpandedWorkflow], printed: Mapping[str, Any], report: Report
-) -> dict[str, Job]:
+def build_jobs(workflows: Iterable[ExpandedWorkflow], printed: Mapping[str, Any]) -> dict[str, Job]:
     """Return the jobs by name; ``printed`` has the keys of each as they are printed."""
-    places = _Places(report)
+    places = _Places()
     jobs: dict[str, Job] = {}
     for workflow in workflows:
         for invocation in workflow.jobs:
@@ -212,9 +209,9 @@ def _words(value: Any) -> tuple[str, ...] | str | None:
     return None if value is None else as_text(value)
 
 
-def build_workflows(workflows: Iterable[ExpandedWorkflow], report: Report) -> dict[str, Workflow]:
+def build_workflows(workflows: Iterable[ExpandedWorkflow]) -> dict[str, Workflow]:
     """Return the workflows by name."""
-    places = _Places(report)
+    places = _Places()
     return {
         workflow.name: Workflow(
             workflow.name,

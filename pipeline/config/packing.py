@@ -71,10 +71,14 @@ def read_orb(
 ) -> Mapping | None:
     """Return an orb as one document, as :func:`pack_orb` does; findings go to the report.
 
+    Returns:
+        The document; None where something is wrong, since what follows from that helps nobody.
+
     Raises:
         InvalidInput: there is no such file or folder.
     """
     _check_there(path)
+    before = report.error_count
     folder = find_orb_folder(path) if path.is_dir() else path
     reader = PackReader(folder or path, report, limits, root)
     if folder is None:
@@ -94,7 +98,7 @@ def read_orb(
     }
     filled = _joined(entries, packed.keys, packed.mark)
     _tell(report, reader, filled)
-    return filled
+    return filled if report.error_count == before else None
 
 
 def find_orb_folder(path: Path) -> Path | None:
@@ -170,9 +174,7 @@ class _Merger:
         if known is None or _is_null(known):
             self._root[key], self._keys[key] = node, content.key_mark(key)
         elif type(known) is Mapping and type(node) is Mapping:
-            entries, marks = self._sections.setdefault(
-                key, (dict(known.entries), dict(known.keys))
-            )
+            entries, marks = self._sections.setdefault(key, (dict(known.entries), dict(known.keys)))
             for name, element in node.entries.items():
                 if name not in entries or _is_null(entries[name]):
                     entries[name], marks[name] = element, node.key_mark(name)

@@ -21,9 +21,7 @@ _NEARBY = 2000
 _STYLES = {"error": "1;31", "warning": "1;33", "gutter": "1;34", "help": "1;36", "message": "1"}
 
 
-def render_findings(
-    findings: Sequence[Finding], *, colour: bool = False, width: int = 100
-) -> str:
+def render_findings(findings: Sequence[Finding], *, colour: bool = False, width: int = 100) -> str:
     """Return findings for a terminal, each with the line it is about, and a summary.
 
     A line with a secret (the code ``plain-secret``) is shown for none of them.
@@ -54,9 +52,7 @@ class _Painter:
         return f"\x1b[{_STYLES[style]}m{text}\x1b[0m" if self._colour and text else text
 
 
-def _block(
-    found: Finding, secret: set[tuple[str, int]], paint: _Painter, width: int
-) -> list[str]:
+def _block(found: Finding, secret: set[tuple[str, int]], paint: _Painter, width: int) -> list[str]:
     margin = len(str(found.where.line)) if found.where.line else 1
     first, *others = _lines(found.message)
     head = paint(f"{found.severity}[{found.code}]", found.severity)

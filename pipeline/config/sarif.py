@@ -148,7 +148,9 @@ def _location(where: Location, folders: _Folders, end: int = 0) -> dict[str, Any
         region["startColumn"] = where.column
         if end > where.column:
             region["endColumn"] = end
-    return {"physicalLocation": {"artifactLocation": _artifact(where.file, folders), "region": region}}
+    return {
+        "physicalLocation": {"artifactLocation": _artifact(where.file, folders), "region": region}
+    }
 
 
 def _artifact(file: str, folders: _Folders) -> dict[str, str]:

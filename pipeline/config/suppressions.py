@@ -40,8 +40,8 @@ _BLOCK = re.compile(
 )
 """A line that ends with the indicator of a block scalar."""
 
-_VALUE = re.compile(r"(?:-\s+|[\[{,]\s*|[&!]\S*\s+|(?:[^\s:#\"'][^:#\"']*|\"[^\"]*\"|'[^']*'):\s+)*")
-"""What stands on a line before its value: dashes, keys, brackets, anchors."""
+_PROPERTY = re.compile(r"[&!][^\s,\[\]{}]*[ \t]+")
+"""An anchor or a tag, which stands before a value."""
 
 
 def suppressed(source: Source, findings: Iterable[Finding]) -> tuple[Finding, ...]:
@@ -120,71 +120,79 @@ def comments(text: str) -> Iterator[tuple[int, str, bool]]:
     A ``#`` in a quoted text or a block scalar is none.
     """
     block: int | None = None
-    quote = ""
-    for number, line in enumerate(text.splitlines(), 1):
+    scanner = _LineScanner()
+    for number, line in enumerate(text.split("\n"), 1):
+        line = line.rstrip("\r")
         stripped = line.lstrip()
         if block is not None:
             if not stripped or len(line) - len(stripped) > block:
                 continue
             block = None
-        if stripped.startswith("#") and not quote:
-            yield number, stripped, True
-            continue
-        at, quote = _comment_start(line, quote)
-        if not quote and (found := _BLOCK.match(line)):
-            block = _parent_column(found)
+        at = scanner.comment_start(line)
         if at >= 0:
-            yield number, line[at:], False
+            yield number, line[at:], not line[:at].strip()
+        if not scanner.quote and not scanner.depth and (found := _BLOCK.match(line)):
+            block = _parent_column(found)
 
 
 def _parent_column(found: re.Match[str]) -> int:
     """Return the column of the key or dash that a block scalar belongs to; its text is indented more."""
     if found["key"] is not None:
         return found.start("key")
-    before = found["before"].rstrip()
-    return len(before) - 1  # of the dash; -1 at the top of a document
+    return len(found["before"].rstrip()) - 1  # of the dash; -1 at the top of a document
 
 
-def _comment_start(line: str, quote: str) -> tuple[int, str]:
-    """Return where the comment of a line begins, else -1, and the quote that is open at its end."""
-    at = 0 if quote else _skip(line, len(line) - len(line.lstrip()))
-    while at < len(line):
-        if not quote and line[at] in "\"'":
-            quote, at = line[at], at + 1
-        if quote:
-            at = _closing(line, at, quote)
-            if at < 0:
-                return -1, quote
-            quote = ""
-        following = _next_value(line, at)
-        if following is None:
-            comment = re.compile(r"(?<!\S)#").search(line, at)
-            return (comment.start() if comment else -1), ""
-        at = following
-    return -1, ""
+@dataclass(slots=True)
+class _LineScanner:
+    """Finds comments line by line; knows the quote and the brackets that are open where a line ends."""
 
+    quote: str = ""
+    depth: int = 0
 
-def _skip(line: str, at: int) -> int:
-    found = _VALUE.match(line, at)
-    return found.end() if found else at
+    def comment_start(self, line: str) -> int:
+        """Return where the comment of the next line begins, or -1."""
+        at, at_value = 0, True
+        while at < len(line):
+            character = line[at]
+            if self.quote:
+                at = self._quoted(line, at)
+                at_value = False
+            elif character == "#" and (at == 0 or line[at - 1] in " \t"):
+                return at
+            elif at_value and character in "\"'":
+                self.quote, at = character, at + 1
+            elif at_value and (found := _PROPERTY.match(line, at)):
+                at = found.end()
+            else:
+                at_value = self._plain(line, at, at_value)
+                at += 1
+        return -1
 
-
-def _next_value(line: str, at: int) -> int | None:
-    """Return where another quoted text begins on a line, as in ``[\"a\", \"b\"]``, else None."""
-    found = re.compile(r"[^#\"']*?[\[{,:]\s*(?=[\"'])").match(line, at)
-    return found.end() if found else None
-
-
-def _closing(line: str, at: int, quote: str) -> int:
-    """Return the place after the quote that closes a text, or -1."""
-    while at < len(line):
-        if quote == '"' and line[at] == "\\":
-            at += 2
-        elif line[at] == quote:
-            if quote == "'" and line[at + 1 : at + 2] == "'":
+    def _quoted(self, line: str, at: int) -> int:
+        """Return the place after the quoted text, or the line's end where it goes on below."""
+        while at < len(line):
+            if self.quote == '"' and line[at] == "\\":
+                at += 2
+            elif line[at] != self.quote:
+                at += 1
+            elif self.quote == "'" and line[at + 1 : at + 2] == "'":
                 at += 2
             else:
+                self.quote = ""
                 return at + 1
-        else:
-            at += 1
-    return -1
+        return at
+
+    def _plain(self, line: str, at: int, at_value: bool) -> bool:
+        """Go past a character outside of quotes; return whether a value may begin after it."""
+        character = line[at]
+        if character in " \t":
+            return at_value or line[at - 1 : at] == ":"
+        if character in "[{" and (at_value or self.depth):
+            self.depth += 1
+            return True
+        if self.depth and character in "]},":
+            self.depth -= character != ","
+            return character == ","
+        if self.depth and character == ":":
+            return True
+        return at_value and character == "-" and line[at + 1 : at + 2] in (" ", "")

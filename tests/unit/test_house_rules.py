@@ -21,6 +21,7 @@ REVEALING = {
     "orbs/rails/credentials.py",
     "orbs/rails/install_run.py",
     "orbs/rails/registry.py",
+    "pipeline/orb_fetch.py",
 }
 """The files that may look into a Secret; each of them hands it straight on to who needs it."""
 

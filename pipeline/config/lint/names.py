@@ -36,7 +36,11 @@ def find_shadowed_names(survey: Survey, report: Report) -> None:
     for document in survey.documents:
         commands = document.root.get("commands")
         for kind, name in document.elements:
-            if kind == "command" and ("job", name) in document.elements and type(commands) is Mapping:
+            if (
+                kind == "command"
+                and ("job", name) in document.elements
+                and type(commands) is Mapping
+            ):
                 report.warn(
                     "name-shadowed",
                     f"{name!r} is the name of a command and of a job",

@@ -46,6 +46,10 @@ def _labels(invoked: Invoked) -> set[str]:
     return {label for label in (named, alias) if label} or {invoked.name}
 
 
+def _name(invoked: Invoked) -> str:
+    return text_of(entry(invoked.options, "name")) or invoked.name
+
+
 def _needed(invoked: Invoked, by_label: dict[str, list[Invoked]]) -> list[Invoked]:
     """Return the jobs that one requires; none where it cannot be said for all of them."""
     found: list[Invoked] = []
@@ -75,10 +79,10 @@ def _check_tags(invoked: Invoked, needed: list[Invoked], report: Report) -> None
     if entry(filters, "tags") is None or any(map(_runs_for_tags, needed)):
         return
     assert invoked.options is not None
-    names = _listed(sorted({other.name for other in needed}))
+    names = _listed(sorted({_name(other) for other in needed}))
     report.warn(
         "requires-filtered",
-        f"the job {invoked.name!r} never runs for a tag: it requires {names}, without a filter for tags",
+        f"the job {_name(invoked)!r} never runs for a tag: it requires {names}, without a filter for tags",
         invoked.options,
         key="requires",
         hint=f"give {names} `filters: {{tags: {{only: …}}}}` as well, for the same tags",
@@ -92,12 +96,12 @@ def _check_branches(invoked: Invoked, needed: list[Invoked], report: Report) -> 
     lost = [node.value for node in exact if not any(_runs_for(node.value, job) for job in needed)]
     if not lost:
         return
-    names = _listed(sorted({other.name for other in needed}))
+    names = _listed(sorted({_name(other) for other in needed}))
     where = "for any of its branches" if len(lost) == len(only) else f"for {_listed(lost)}"
     assert invoked.options is not None
     report.warn(
         "requires-filtered",
-        f"the job {invoked.name!r} never runs {where}: it requires {names}, which the filters leave out"
+        f"the job {_name(invoked)!r} never runs {where}: it requires {names}, which the filters leave out"
         " there",
         invoked.options,
         key="requires",
@@ -121,9 +125,7 @@ def _may_match(names: Node, branch: str) -> bool:
 
 
 def _surely_matches(names: Node | None, branch: str) -> bool:
-    return any(
-        not node.dynamic and _matches(node.value, branch, False) for node in texts(names)
-    )
+    return any(not node.dynamic and _matches(node.value, branch, False) for node in texts(names))
 
 
 def _matches(name: str, branch: str, in_doubt: bool) -> bool:

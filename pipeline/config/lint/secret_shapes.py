@@ -23,7 +23,11 @@ _SHAPES: tuple[tuple[str, str, re.Pattern[str]], ...] = tuple(
         ("github_pat_", "a GitHub token", r"\bgithub_pat_[A-Za-z0-9_]{50,255}\b"),
         ("glpat-", "a GitLab token", r"\bglpat-[A-Za-z0-9_-]{20,}"),
         ("xox", "a Slack token", r"\bxox[abeoprs]-[A-Za-z0-9-]{10,}"),
-        ("hooks.slack.com", "a Slack webhook", r"hooks\.slack\.com/services/T\w{7,}/B\w{7,}/\w{20,}"),
+        (
+            "hooks.slack.com",
+            "a Slack webhook",
+            r"hooks\.slack\.com/services/T\w{7,}/B\w{7,}/\w{20,}",
+        ),
         ("k_live_", "a Stripe key", r"\b[rs]k_live_[A-Za-z0-9]{16,}"),
         ("AIza", "a Google API key", r"\bAIza[A-Za-z0-9_-]{35}(?![A-Za-z0-9_-])"),
         ("eyJ", "a JSON web token", r"\beyJ[\w-]{10,}\.eyJ[\w-]{10,}\.[\w-]{20,}"),
@@ -60,12 +64,20 @@ _TRIVIAL_WORDS = re.compile(
     r"admin|blah|changeit|change_?me|circle|cypress|default|demo|dev(?:elop|\b|_)|dummy|example|fake|fixme|foo"
     r"|guest|insecure|local|mock|mysql|not[-_ ]?(?:a|so|very|real|secure)|nothing|passw|pass\b|placeholder"
     r"|postgres|public|redacted|replace|root|sample|secret|some|stub|super|test|todo|token|unused|user"
-    r"|whatever|xxx|your|\*\*\*|12345|abcd|asdf|qwert|0000|1111|aaaa|[a-z]{9,}",
+    r"|whatever|xxx|your|\*\*\*|12345|abcd|asdf|qwert|0000|1111|aaaa",
     re.IGNORECASE,
 )
-"""What stands in values that are made up; a run of nine letters is words, or not random enough to tell."""
+"""What stands in values that are made up."""
+
+_WORDS = re.compile(r"[a-z]{9}|[A-Z]{9}")
+"""So many letters of one case in a row are words."""
 
 _CODE = re.compile(r"[\s$<>{}()\[\]`,;]|^[~./%@-]|\.(?:json|ya?ml|pem|key|txt|env|crt)\Z|://")
+
+
+_DIGITS = re.compile(r"\d+")
+_SEPARATOR = re.compile(r"[-_.:/+]")
+_VERSION = re.compile(r"v?\d+(?:\.\d+)+(?:[-+.]\w+)*\Z")
 
 
 def secrets_in(text: str) -> Iterator[tuple[int, str]]:
@@ -107,11 +119,13 @@ def is_random(text: str) -> bool:
     """
     if len(text) < 12 or len(text) > 4_000 or _CODE.search(text) or is_trivial(text):
         return False
-    if _TRIVIAL_WORDS.search(text):
+    if _TRIVIAL_WORDS.search(text) or _WORDS.search(text):
         return False
-    if not (any(c.isdigit() for c in text) and any(c.isalpha() for c in text)):
+    if len(_DIGITS.findall(text)) < 2 or not any(c.isalpha() for c in text):
         return False
-    if re.fullmatch(r"v?\d+(?:\.\d+)+(?:[-+.]\w+)*", text):
+    if all(part.isalpha() or part.isdigit() for part in _SEPARATOR.split(text) if part):
+        return False
+    if _VERSION.match(text):
         return False
     return _entropy(text) >= 3
 

@@ -63,7 +63,9 @@ def _check_environment(
         for setting in environment.settings
     )
     for setting in environment.settings:
-        if not is_telling_name(setting.name) or (in_test and _OF_THE_APPLICATION.match(setting.name)):
+        if not is_telling_name(setting.name) or (
+            in_test and _OF_THE_APPLICATION.match(setting.name)
+        ):
             continue
         if is_random(text_of(setting.value)):
             _warn(

@@ -10,7 +10,17 @@ from pipeline.config.lint.references import Graph, Ref
 from pipeline.config.namespace import Element, Namespace
 from pipeline.config.nodes import Mapping, Mark, Node, Scalar, Sequence, walk
 
-__all__ = ["Environment", "Invoked", "Setting", "Step", "Survey", "entry", "items", "text_of", "texts"]
+__all__ = [
+    "Environment",
+    "Invoked",
+    "Setting",
+    "Step",
+    "Survey",
+    "entry",
+    "items",
+    "text_of",
+    "texts",
+]
 
 
 @dataclass(slots=True, eq=False)

@@ -101,7 +101,9 @@ class _Surveyor:
                 ]
             elif type(part) is Scalar and isinstance(part.value, str):
                 name, _, text = part.value.partition("=")
-                settings.append(Setting(name, Scalar(text, part.mark, part.style or "="), part.mark))
+                settings.append(
+                    Setting(name, Scalar(text, part.mark, part.style or "="), part.mark)
+                )
         self.survey.environments.append(Environment(place, tuple(settings), command))
 
     # Steps ------------------------------------------------------------------------------------
@@ -171,7 +173,9 @@ class _Surveyor:
         survey, space = self.survey, self.survey.namespace
         workflows = survey.root.get("workflows")
         if workflows is None:
-            survey.roots = {Ref(space, "job", "build")} if ("job", "build") in space.elements else None
+            survey.roots = (
+                {Ref(space, "job", "build")} if ("job", "build") in space.elements else None
+            )
         elif type(workflows) is Mapping:
             survey.roots = set()
             for workflow in workflows.entries.values():

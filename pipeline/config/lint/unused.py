@@ -20,11 +20,11 @@ _CODES = {
     "orb": "unused-orb",
 }
 _WORDS = {
-    "command": "the command {!r} is never called",
-    "executor": "no job uses the executor {!r}",
-    "job": "no workflow runs the job {!r}",
-    "job-group": "no workflow runs the job group {!r}",
-    "orb": "nothing uses the orb {!r}",
+    "command": "the command {} is never called",
+    "executor": "no job uses the executor {}",
+    "job": "no workflow runs the job {}",
+    "job-group": "no workflow runs the job group {}",
+    "orb": "nothing uses the orb {}",
 }
 
 
@@ -44,7 +44,7 @@ def find_unused(survey: Survey, report: Report) -> None:
         inside = f" of the orb {ref.namespace.name!r}" if ref.namespace.is_orb else ""
         report.warn(
             _CODES[ref.kind],
-            _WORDS[ref.kind].format(ref.name) + inside,
+            _WORDS[ref.kind].format(f"{ref.name!r}{inside}"),
             section,
             key=ref.name,
             hint="remove it, or use it",

@@ -32,12 +32,15 @@ def find_literal_variables(survey: Survey, report: Report) -> None:
 
 def _check(setting: Setting, environment: Environment, report: Report) -> None:
     text = text_of(setting.value)
-    found = _VARIABLE.search(text)
-    if not found or setting.value.dynamic or _MEANT_FOR_LATER.search(setting.name):
+    if setting.value.dynamic or _MEANT_FOR_LATER.search(setting.name):
         return
+    home = text.startswith("~/") and not setting.name.startswith("BUNDLE_")  # Bundler expands it
+    if not home and not _VARIABLE.search(text):
+        return
+    what = "`~` is not expanded" if home else "no variable is expanded"
     report.warn(
         "environment-variable-literal",
-        f"{setting.name} is set to this text itself: no variable is expanded in an environment",
+        f"{setting.name} is set to this text itself: {what} in an environment",
         setting.value,
         hint=_advice(setting.name, text, environment.place),
     )
@@ -47,4 +50,6 @@ def _advice(name: str, text: str, place: str) -> str:
     if place == "step":
         return f"set it in the step's command: `export {name}=…`"
     shown = text if len(text) <= 40 and "'" not in text and "\n" not in text else "…"
-    return f"set it in a run step for those after it: `echo 'export {name}={shown}' >> \"$BASH_ENV\"`"
+    return (
+        f"set it in a run step for those after it: `echo 'export {name}={shown}' >> \"$BASH_ENV\"`"
+    )

@@ -166,7 +166,7 @@ A call sets a parameter that was not declared: a spelling, a parameter of anothe
 key of a workflow that is written wrongly (`require` instead of `requires`). In a workflow every key \
 beside those of CircleCI is taken for an argument of the job.
 
-The same is said of a pipeline parameter that is given when the pipeline is triggered and is not declared.""",
+The same is said of a pipeline parameter that is given to a pipeline and is not declared.""",
         """\
 version: 2.1
 jobs:
@@ -418,35 +418,35 @@ jobs:
     CodePage(
         "name-shadowed",
         """\
-Two elements of different kinds, such as a command and a job, have the same name. CircleCI keeps them \
-apart by where the name stands, and people do not: a message about `deploy` may mean either.
+A command and a job have the same name. CircleCI keeps them apart by where the name stands, and people do \
+not: a message about `release` may mean either.
 
 Rename one of them.""",
         """\
 version: 2.1
 commands:
-  deploy:
-    steps: [{run: bin/deploy}]
+  release:
+    steps: [{run: bin/release}]
 jobs:
-  deploy:
+  release:
     docker: [{image: cimg/ruby:3.2.2}]
-    steps: [deploy]
+    steps: [release]
 workflows:
   main:
-    jobs: [deploy]
+    jobs: [release]
 """,
         """\
 version: 2.1
 commands:
-  run-deploy:
-    steps: [{run: bin/deploy}]
+  publish:
+    steps: [{run: bin/release}]
 jobs:
-  deploy:
+  release:
     docker: [{image: cimg/ruby:3.2.2}]
-    steps: [run-deploy]
+    steps: [publish]
 workflows:
   main:
-    jobs: [deploy]
+    jobs: [release]
 """,
     ),
 )

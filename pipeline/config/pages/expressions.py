@@ -10,9 +10,10 @@ PAGES = (
     CodePage(
         "unknown-variable",
         """\
-A tag `<< … >>` refers to something that is not in scope where it stands. `parameters.x` are the parameters \
-of the command, job or executor around it and of no other, `pipeline.parameters.x` those at the top of the \
-configuration, `matrix.x` those of the matrix beside it, and `pipeline.…` the values that CircleCI gives.
+A tag `<< … >>` refers to something that is not in scope where it stands. `parameters.x` are the \
+parameters of the command, job or executor around it and of no other, `pipeline.parameters.x` those at the \
+top of the configuration, `matrix.x` those of the matrix beside it, and `pipeline.…` the values that \
+CircleCI gives.
 
 Nothing is handed down by itself: a command sees its own parameters, not those of the job that calls it. \
 An orb does not see pipeline parameters. A `<<` that is to stay as it is, as in a here document, is \

@@ -131,6 +131,7 @@ orbs and vendored files.""",
 version: 2.1
 orbs:
   one:
+    commands: {greet: {steps: [{run: echo hello}]}}
     orbs:
       two:
         orbs:
@@ -144,19 +145,20 @@ orbs:
 jobs:
   build:
     docker: [{image: cimg/ruby:3.2.2}]
-    steps: [checkout]
+    steps: [one/greet]
 """,
         """\
 version: 2.1
 orbs:
   one:
+    commands: {greet: {steps: [two/hello]}}
     orbs:
       two:
         commands: {hello: {steps: [checkout]}}
 jobs:
   build:
     docker: [{image: cimg/ruby:3.2.2}]
-    steps: [checkout]
+    steps: [one/greet]
 """,
     ),
     CodePage(

@@ -240,9 +240,9 @@ workflows:
     CodePage(
         "deprecated-key",
         """\
-A key or step still works, and CircleCI advises against it or has announced its end. The step `deploy` \
-became `run`, the `branches` of a job became `filters` in a workflow, and the pipeline value \
-`pipeline.trigger_source` was replaced by the values below `pipeline.trigger` and `pipeline.event`.
+A key or step still works, and CircleCI advises against it or documents it no more. The step `deploy` \
+became `run`, the `branches` of a job became `filters` in a workflow, and `enabled` of a machine became \
+its `image`.
 
 The hint says what to write instead.""",
         """\
@@ -407,11 +407,13 @@ jobs:
     CodePage(
         "cache-key-always-changes",
         """\
-The key has something in it that is new with every run: the time, the commit, the build's number. A cache \
-is then saved each time, takes time and storage, and is never found again under its key.
+The key has something in it that is another each time, such as the time or the build's number, and nothing \
+restores the cache by the part before that. It is saved with every run, takes time and storage, and is \
+never found again.
 
 Use what the content depends on, mostly the checksum of a lock file. Where a cache is really to be renewed \
-with every commit, restore it by a prefix of the key, so that the newest one is found.""",
+with every run, restore it by a prefix of the key, so that the newest one is found. A key with the commit \
+(`.Revision`) is fine between the jobs of one workflow.""",
         """\
 version: 2.1
 jobs:
@@ -419,9 +421,9 @@ jobs:
     docker: [{image: cimg/ruby:3.2.2}]
     steps:
       - checkout
-      - restore_cache: {key: "gems-{{ .Revision }}"}
+      - restore_cache: {key: "gems-{{ epoch }}"}
       - run: bundle install
-      - save_cache: {key: "gems-{{ .Revision }}", paths: [vendor/bundle]}
+      - save_cache: {key: "gems-{{ epoch }}", paths: [vendor/bundle]}
 """,
         """\
 version: 2.1

@@ -366,9 +366,8 @@ workflows:
     CodePage(
         "requires-filtered",
         """\
-A job runs for branches or tags for which a job that it requires does not. CircleCI leaves the requirement \
-out where the required job is filtered out together with others, or leaves out the job itself: either is \
-mostly not what was meant.
+A job has filters that let a branch or tag through, and all the jobs that it requires are filtered out \
+there. CircleCI then leaves the job out as well, so that it never runs for that branch or tag.
 
 It shows most with tags: every job on the way to one that runs for tags needs a filter for tags, too.""",
         """\

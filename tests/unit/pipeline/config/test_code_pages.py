@@ -15,6 +15,12 @@ from pipeline.errors import InvalidInput
 
 DOCS = Path(__file__).resolve().parents[4] / "docs" / "config-codes"
 
+
+@pytest.fixture(scope="module")
+def documents() -> dict[str, str]:
+    return code_documents()
+
+
 each_page = pytest.mark.parametrize("page", CODE_PAGES.values(), ids=list(CODE_PAGES))
 
 
@@ -29,8 +35,9 @@ def test_the_bad_example_has_the_code(page: CodePage) -> None:
 
 
 @each_page
-def test_the_bad_example_is_about_nothing_else(page: CodePage) -> None:
-    others = [finding for finding in example_findings(page) if finding.code != page.code]
+def test_the_bad_example_has_no_other_error(page: CodePage) -> None:
+    found = [finding for finding in example_findings(page) if finding.severity == "error"]
+    others = [finding for finding in found if finding.code != page.code]
     assert findings_short(others) == ""
 
 
@@ -47,9 +54,9 @@ def test_the_text_is_short_and_has_no_numbers_of_rules(page: CodePage) -> None:
 
 @each_page
 def test_the_page_of_a_warning_says_how_to_turn_it_off_and_that_of_an_error_does_not(
-    page: CodePage,
+    page: CodePage, documents: dict[str, str]
 ) -> None:
-    document = code_documents()[f"{page.code}.md"]
+    document = documents[f"{page.code}.md"]
     is_warning = CODES[page.code].severity == "warning"
     assert (f"# orbyard: ignore[{page.code}]" in document) is is_warning
     assert (f"--disable {page.code}" in document) is is_warning
@@ -57,12 +64,15 @@ def test_the_page_of_a_warning_says_how_to_turn_it_off_and_that_of_an_error_does
 
 
 @each_page
-def test_the_page_quotes_what_is_said_of_the_bad_example(page: CodePage) -> None:
-    assert f"```text\n{CODES[page.code].severity}[{page.code}]: " in code_documents()[f"{page.code}.md"]
+def test_the_page_quotes_what_is_said_of_the_bad_example(
+    page: CodePage, documents: dict[str, str]
+) -> None:
+    said = f"```text\n{CODES[page.code].severity}[{page.code}]: "
+    assert said in documents[f"{page.code}.md"]
 
 
-def test_the_index_has_every_code_with_its_severity() -> None:
-    index = code_documents()["README.md"]
+def test_the_index_has_every_code_with_its_severity(documents: dict[str, str]) -> None:
+    index = documents["README.md"]
     for code in CODES.values():
         assert f"| [`{code.name}`]({code.name}.md) | {code.severity} | {code.title} |" in index
 

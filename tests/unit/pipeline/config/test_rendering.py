@@ -151,7 +151,7 @@ def test_a_line_of_millions_of_characters_is_shown_at_once() -> None:
     line = "a: [" + "x, " * 1_000_000 + "]"
     shown = render_findings([finding(line, 1_500_002)] * 200, width=80)
     assert len(shown) < 200 * 500
-    assert marked(shown) == "x"
+    assert marked(shown).startswith("x, ")
 
 
 def test_a_secret_is_not_printed_by_any_finding_on_its_line_or_below_it() -> None:
@@ -243,9 +243,7 @@ def test_json_says_whether_it_is_valid_and_has_every_finding() -> None:
                 "column": 3,
                 "path": "jobs.build",
                 "hint": "do",
-                "calls": [
-                    {"kind": "job", "name": "build", "file": FILE, "line": 20, "column": 7}
-                ],
+                "calls": [{"kind": "job", "name": "build", "file": FILE, "line": 20, "column": 7}],
             }
         ],
     }
@@ -258,7 +256,14 @@ def test_warnings_alone_leave_a_configuration_valid() -> None:
 
 @pytest.mark.parametrize("start", range(40))
 def test_a_place_always_has_at_least_one_character(start: int) -> None:
-    for line in ("", "\t", 'a: "not closed', "a: [b, {c: 'd", "- - ? : # << >> *x &y !z |", ": : :"):
+    for line in (
+        "",
+        "\t",
+        'a: "not closed',
+        "a: [b, {c: 'd",
+        "- - ? : # << >> *x &y !z |",
+        ": : :",
+    ):
         assert end_of_place(line, start) > start
 
 
