@@ -18,18 +18,33 @@ __all__ = ["CheckoutValues"]
 
 _NAMES = tuple(
     f"pipeline.{name}"
-    for name in """
-    git.branch git.revision git.base_revision git.repo_name git.repo_owner git.repo_url
-    git.commit.subject git.commit.body git.commit.author_login
-    project.git_url project.slug project.type
-    trigger_parameters.git.checkout_sha trigger_parameters.git.branch
-    trigger_parameters.git.repo_name trigger_parameters.git.repo_owner
-    trigger_parameters.git.repo_url trigger_parameters.git.ref
-    config.ref config.sha
-    """.split()
+    for name in [
+        "git.branch",
+        "git.revision",
+        "git.base_revision",
+        "git.repo_name",
+        "git.repo_owner",
+        "git.repo_url",
+        "git.commit.subject",
+        "git.commit.body",
+        "git.commit.author_login",
+        "project.git_url",
+        "project.slug",
+        "project.type",
+        "trigger_parameters.git.checkout_sha",
+        "trigger_parameters.git.branch",
+        "trigger_parameters.git.repo_name",
+        "trigger_parameters.git.repo_owner",
+        "trigger_parameters.git.repo_url",
+        "trigger_parameters.git.ref",
+        "config.ref",
+        "config.sha",
+    ]
 )
 _FORMAT = "%H%x00%P%x00%s%x00%b%x00%an"
-_REMOTE = re.compile(r"(?:https?|ssh|git)://(?:[^/@]+@)?([^/:]+)(?::\d+)?/(.+?)/([^/]+?)(?:\.git)?/?\Z")
+_REMOTE = re.compile(
+    r"(?:https?|ssh|git)://(?:[^/@]+@)?([^/:]+)(?::\d+)?/(.+?)/([^/]+?)(?:\.git)?/?\Z"
+)
 _SCP = re.compile(r"(?:[^/@]+@)?([^/:]+):(.+?)/([^/]+?)(?:\.git)?/?\Z")
 _TYPES = {"github.com": "github", "gitlab.com": "gitlab", "bitbucket.org": "bitbucket"}
 
@@ -44,7 +59,11 @@ class CheckoutValues(Mapping[str, Any]):
     """
 
     def __init__(
-        self, root: Path, given: Mapping[str, Any] | None = None, *, process: ProcessRunner = run_process
+        self,
+        root: Path,
+        given: Mapping[str, Any] | None = None,
+        *,
+        process: ProcessRunner = run_process,
     ) -> None:
         self._root = root
         self._given = dict(given or {})

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pipeline.config.nodes import Source
     from pipeline.config.orb_references import OrbSources
 
-__all__ = ["CompileOptions", "compile_options", "read_config"]
+__all__ = ["CompileOptions", "ci_settings", "compile_options", "json_text", "read_config"]
 
 _LARGEST_FILE = 20_000_000
 """Bytes of a file that is read at all; the compiler's own limit is far below, and says more."""
@@ -45,6 +45,18 @@ class CompileOptions:
         }
 
 
+def ci_settings(run: Run) -> CiSettings:
+    """Return the section ``ci``, without loading the settings of the orbs.
+
+    Raises:
+        InvalidInput: it has mistakes.
+    """
+    from pipeline.ci_settings import SECTIONS
+    from pipeline.settings import load_settings
+
+    return load_settings(run.root, SECTIONS, environ=run.environ, others=True).get(CiSettings)
+
+
 def compile_options(
     run: Run,
     *,
@@ -64,17 +76,22 @@ def compile_options(
     """
     from pipeline.orb_store import RepositoryOrbs
 
-    settings: CiSettings = run.settings.get(CiSettings)
+    settings = ci_settings(run)
     given = dict(_pair(text, "--value") for text in value)
     if branch and tag:
-        raise InvalidInput("a pipeline is for a branch or for a tag: give --branch or --tag, not both")
+        raise InvalidInput(
+            "a pipeline is for a branch or for a tag: give --branch or --tag, not both"
+        )
     if branch:
         given["pipeline.git.branch"] = branch
     if tag:
         given |= {"pipeline.git.tag": tag, "pipeline.git.branch": None}
     _check_names(given)
     overrides = {name: str(path) for name, path in settings.orbs.items()}
-    overrides |= {name: str(path) for name, path in (_pair(text, "--orb", typed=False) for text in orb)}
+    overrides |= {
+        name: str(run.cwd / path)
+        for name, path in (_pair(text, "--orb", typed=False) for text in orb)
+    }
     return CompileOptions(
         _parameters(run, param, params_file),
         CheckoutValues(run.root, given),
@@ -101,7 +118,9 @@ def _codes(words: Iterable[str]) -> tuple[str, ...]:
     codes = tuple(word.strip() for word in words if word.strip())
     for code in codes:
         if code not in CODES:
-            raise InvalidInput(f"{code!r} is not the code of a warning", hint=did_you_mean(code, CODES))
+            raise InvalidInput(
+                f"{code!r} is not the code of a warning", hint=did_you_mean(code, CODES)
+            )
         if CODES[code].severity == "error":
             raise InvalidInput(
                 f"{code!r} is an error, and cannot be turned off",
@@ -157,7 +176,7 @@ def read_config(run: Run, name: str = "") -> Source:
     """
     if name:
         return _read_text(run, name)
-    return _read_text(run, str(run.root / run.settings.get(CiSettings).config))
+    return _read_text(run, str(run.root / ci_settings(run).config))
 
 
 def _read_text(run: Run, name: str) -> Source:
@@ -166,7 +185,7 @@ def _read_text(run: Run, name: str) -> Source:
     if name == "-":
         return Source("standard input", sys.stdin.read(_LARGEST_FILE))
     path = run.cwd / name
-    shown = _shown(path, run.cwd)
+    shown = _shown(path, run)
     try:
         if path.stat().st_size > _LARGEST_FILE:
             raise InvalidInput(f"{shown} is larger than {_LARGEST_FILE:,} bytes")
@@ -178,17 +197,21 @@ def _read_text(run: Run, name: str) -> Source:
         ) from None
     except IsADirectoryError:
         raise InvalidInput(
-            f"{shown} is a folder", hint="`orbyard config.pack` makes one file of a split configuration"
+            f"{shown} is a folder",
+            hint="`orbyard config.pack` makes one file of a split configuration",
         ) from None
     except UnicodeDecodeError as error:
-        raise InvalidInput(f"{shown} is not UTF-8 text: {error.reason} at byte {error.start}") from None
+        raise InvalidInput(
+            f"{shown} is not UTF-8 text: {error.reason} at byte {error.start}"
+        ) from None
     except OSError as error:
         raise InvalidInput(f"{shown} cannot be read: {error.strerror}") from None
 
 
-def _shown(path: Path, cwd: Path) -> str:
+def _shown(path: Path, run: Run) -> str:
+    """Return a path as findings name it: from the project's folder, as those of orbs are."""
     try:
-        return str(path.resolve().relative_to(cwd.resolve()))
+        return path.resolve().relative_to(run.root.resolve()).as_posix()
     except ValueError:
         return str(path)
 

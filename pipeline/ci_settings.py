@@ -16,7 +16,8 @@ class CiSettings:
     """How the CircleCI configuration is compiled and checked."""
 
     config: str = setting(
-        ".circleci/config.yml", doc="The configuration's path in the repository, as CircleCI's own is."
+        ".circleci/config.yml",
+        doc="The configuration's path in the repository, as CircleCI's own is.",
     )
     disable: tuple[str, ...] = setting(
         (),

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, NoReturn
 
 from invoke.collection import Collection
+from invoke.exceptions import Exit
 
 from pipeline.command import Run, command
 
@@ -36,13 +37,13 @@ _COMPILE_HELP = {
 )
 def process(
     run: Run,
-    config: Iterable[str] = (),
-    param: Iterable[str] = (),
+    config: Iterable[str] | None = None,
+    param: Iterable[str] | None = None,
     params_file: str = "",
-    value: Iterable[str] = (),
+    value: Iterable[str] | None = None,
     branch: str = "",
     tag: str = "",
-    orb: Iterable[str] = (),
+    orb: Iterable[str] | None = None,
     json: bool = False,
 ) -> None:
     """Print the configuration as CircleCI would run it: orbs, commands and matrices expanded.
@@ -58,23 +59,21 @@ def process(
 
     options = compile_options(
         run,
-        param=param,
+        param=param or (),
         params_file=params_file,
-        value=value,
+        value=value or (),
         branch=branch,
         tag=tag,
-        orb=orb,
+        orb=orb or (),
     )
-    names = list(config)
-    source = read_config(run, _only(names))
+    source = read_config(run, _only(list(config or ())))
     try:
         compiled = compile_config(source, **options.keywords())
     except ConfigError as error:
-        _refuse(run, error.findings, [source.name])
-    else:
-        run.console.result(
-            json_text(compiled.data) if json else print_config(compiled).removesuffix("\n")
-        )
+        _refuse(run, error.findings)
+    run.console.result(
+        json_text(compiled.data) if json else print_config(compiled).removesuffix("\n")
+    )
 
 
 @command(
@@ -95,13 +94,13 @@ def process(
 )
 def validate(
     run: Run,
-    config: Iterable[str] = (),
-    param: Iterable[str] = (),
+    config: Iterable[str] | None = None,
+    param: Iterable[str] | None = None,
     params_file: str = "",
-    value: Iterable[str] = (),
+    value: Iterable[str] | None = None,
     branch: str = "",
     tag: str = "",
-    orb: Iterable[str] = (),
+    orb: Iterable[str] | None = None,
     all_workflows: bool = False,
     disable: str = "",
     strict: bool = False,
@@ -116,29 +115,29 @@ def validate(
       orbyard ci.validate
       orbyard ci.validate .circleci/config.yml .circleci/continue_config.yml --strict
     """
-    from pipeline.ci_options import compile_options, read_config
-    from pipeline.ci_settings import CiSettings
+    from pipeline.ci_options import ci_settings, compile_options, read_config
     from pipeline.config.compiler import check
 
     options = compile_options(
         run,
-        param=param,
+        param=param or (),
         params_file=params_file,
-        value=value,
+        value=value or (),
         branch=branch,
         tag=tag,
-        orb=orb,
+        orb=orb or (),
         disable=disable,
         all_workflows=all_workflows,
     )
-    sources = [read_config(run, name) for name in list(config) or [""]]
+    sources = [read_config(run, name) for name in list(config or ()) or [""]]
     findings: list[Finding] = []
     for source in sources:
         findings += check(source, **options.keywords())
-    failing = {"error", "warning"} if strict or run.settings.get(CiSettings).warnings_are_errors else {"error"}
+    strict = strict or ci_settings(run).warnings_are_errors
+    failing = {"error", "warning"} if strict else {"error"}
     _show(run, findings, [source.name for source in sources], json=json, sarif=sarif, short=short)
     if any(finding.severity in failing for finding in findings):
-        raise _exit(2)
+        raise Exit(code=2)
 
 
 @command(name="schema")
@@ -195,18 +194,12 @@ def _show(
                 run.console.success(f'Config file at "{name}" is valid.')
 
 
-def _refuse(run: Run, findings: Iterable[Finding], names: list[str]) -> Any:
+def _refuse(run: Run, findings: Iterable[Finding]) -> NoReturn:
     from pipeline.config.rendering import render_findings
 
     errors = [finding for finding in findings if finding.severity == "error"]
     run.console.line(render_findings(errors, colour=run.console.colours_progress))
-    raise _exit(2)
-
-
-def _exit(code: int) -> Exception:
-    from invoke.exceptions import Exit
-
-    return Exit(code=code)
+    raise Exit(code=2)
 
 
 namespace = Collection("ci", explain, process, schema, validate)

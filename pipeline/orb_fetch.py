@@ -112,11 +112,13 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
     ) -> urllib.request.Request | None:
         """Return the next request; raises Unavailable."""
         if not self._allowed:
+            fp.close()
             raise Unavailable(
                 f"{_shown(req.full_url)} answered with a redirect to {_shown(newurl)}",
                 hint="give the address of CircleCI itself by --host or CIRCLECI_CLI_HOST",
             )
         if not _is_safe(newurl) or (_is_loopback(newurl) and not _is_loopback(req.full_url)):
+            fp.close()
             raise Unavailable(
                 f"{_shown(req.full_url)} redirects to {_shown(newurl)}, which is not https"
             )
@@ -224,6 +226,10 @@ def _read(response: Any, url: str) -> bytes:
             raise Unavailable(f"{_shown(url)} answers with more than {_LARGEST_ORB:,} bytes")
         if clock.now_s() > deadline:
             raise _Retryable(f"{_shown(url)} took more than {_LONGEST_S:.0f} seconds to answer")
+    if (
+        response.length
+    ):  # what http.client still waits for: it says nothing of an answer that is cut off
+        raise _Retryable(f"the answer of {_shown(url)} broke off after {len(raw):,} bytes")
     return bytes(raw)
 
 

@@ -69,8 +69,8 @@ def write_lock(store: Path, lock: Lock) -> None:
     """Write the lock file, sorted by name and version."""
     from pipeline.config.printer import to_yaml
 
-    def order(key: tuple[str, str]) -> tuple[str, list[int], str]:
-        return key[0], [int(part) for part in re.findall(r"\d+", key[1])], key[1]
+    def order(key: tuple[str, str]) -> tuple[str, list[tuple[int, str]], str]:
+        return key[0], [(len(part), part) for part in re.findall("[0-9]+", key[1])], key[1]
 
     orbs: list[Mapping[str, str]] = []
     for name, version in sorted(lock, key=order):

@@ -10,6 +10,7 @@ An orb is looked for in the overrides, in ``orbs/<name>`` of the repository, the
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Mapping as Map
 from functools import partial
 from pathlib import Path
@@ -43,7 +44,7 @@ def stored_versions(root: Path, reference: OrbReference) -> list[str]:
     """Return the versions of an orb that are in the store, sorted."""
     prefix = f"{reference.name}@"
     folder = root / STORE / reference.namespace
-    if reference.is_url or not folder.is_dir():
+    if reference.is_url or not os.path.isdir(folder):
         return []
     names = [path.name for path in folder.iterdir() if path.suffix == ".yml"]
     return sorted(
@@ -75,7 +76,7 @@ class RepositoryOrbs:
         """
         override = self._overrides.get(reference.orb)
         if override is not None:
-            if not override.exists():
+            if not os.path.exists(override):
                 raise OrbProblem(
                     f"the orb {reference.orb} is to come from {self._name(override)}, which is not there"
                 )
@@ -87,14 +88,14 @@ class RepositoryOrbs:
             return None
         folder = self._root / "orbs" / reference.name
         packed = (self._root / "orbs" / f"{reference.name}.yml", folder / "orb.yml")
-        if folder.is_dir() and _has_header(folder):
+        if os.path.isdir(folder) and _has_header(folder):
             return open_orb(folder, self._root)
-        return next((open_orb(file, self._root) for file in packed if file.is_file()), None)
+        return next((open_orb(file, self._root) for file in packed if os.path.isfile(file)), None)
 
     def _in_store(self, reference: OrbReference) -> FoundOrb:
         exact = self._exact(reference)
         path = stored_file(self._root, exact)
-        if not path.is_file():
+        if not os.path.isfile(path):
             raise self._not_found(reference)
         if not path.resolve().is_relative_to((self._root / STORE).resolve()):
             raise OrbProblem(
@@ -122,7 +123,9 @@ class RepositoryOrbs:
 
     def _not_found(self, reference: OrbReference) -> OrbProblem:
         versions = stored_versions(self._root, reference)
-        there = f"; of its versions there {'is' if len(versions) == 1 else 'are'} {', '.join(versions)}"
+        there = (
+            f"; of its versions there {'is' if len(versions) == 1 else 'are'} {', '.join(versions)}"
+        )
         return OrbProblem(
             f"the orb {reference} is neither in this repository nor in {STORE.as_posix()}"
             f"{there if versions else ''}",
@@ -148,7 +151,7 @@ def open_orb(path: Path, root: Path) -> FoundOrb:
         OrbProblem: the file cannot be read.
     """
     name = name_of(path, root)
-    if path.is_dir():
+    if os.path.isdir(path):
         return FoundOrb(Source(name), name, packed=partial(read_orb, path, root=root))
     return FoundOrb(Source(name, _read(path, name)[0]), name)
 

@@ -14,7 +14,7 @@ from pipeline.command import Run, command
 if TYPE_CHECKING:
     from pipeline.config.findings import Finding
     from pipeline.config.nodes import Mapping
-    from pipeline.config.orb_references import FoundOrb
+    from pipeline.config.orb_references import FoundOrb, OrbReference, OrbSources
     from pipeline.orb_vendor import Declared
 
 __all__ = ["config_namespace", "namespace"]
@@ -122,11 +122,12 @@ def fetch(
         run.console.masker.add(run.environ.get(name, ""))
     api = OrbApi.from_environment(run.environ, host)
     named = [read_reference(text) for text in reference]
+    wanted = named or _wanted(run, config)
     count = 0
     for vendored in fetch_all(
         run.root,
-        named or [orb.reference for orb in _declared(run, config) if orb.reference is not None],
-        fetch=lambda wanted: fetch_orb(wanted, api),
+        wanted,
+        fetch=lambda orb: fetch_orb(orb, api),
         here=RepositoryOrbs(run.root),
         update=update,
         always=bool(named),
@@ -179,11 +180,9 @@ def list_orbs(run: Run, config: str = "") -> None:
         run.console.info("the configuration declares no orbs, but for inline ones")
 
 
-def _place(orbs: object, orb: Declared) -> tuple[str, str]:
+def _place(orbs: OrbSources, orb: Declared) -> tuple[str, str]:
     from pipeline.config.orb_references import OrbProblem
-    from pipeline.orb_store import RepositoryOrbs
 
-    assert isinstance(orbs, RepositoryOrbs)
     if orb.reference is None:
         return "depends on a value", ""
     try:
@@ -191,6 +190,20 @@ def _place(orbs: object, orb: Declared) -> tuple[str, str]:
     except OrbProblem as problem:
         return ("missing" if problem.code == "orb-not-found" else str(problem)), ""
     return found.source.name, {True: "yes", False: "no", None: ""}[found.locked]
+
+
+def _wanted(run: Run, config: str) -> list[OrbReference]:
+    """Return the orbs that are declared, and say which of them cannot be told."""
+    wanted = []
+    for orb in _declared(run, config):
+        if orb.reference is None:
+            run.console.warning(
+                f"the orb {orb.alias!r} is {orb.written!r}, which depends on a value",
+                hint="fetch it by its name and version, as `orbyard orb.fetch namespace/name@1.2.3`",
+            )
+        else:
+            wanted.append(orb.reference)
+    return wanted
 
 
 def _declared(run: Run, config: str) -> list[Declared]:

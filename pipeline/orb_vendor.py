@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,7 @@ from pipeline.config.orb_references import (
     parse_reference,
 )
 from pipeline.config.reader import Limits
-from pipeline.errors import InvalidInput
+from pipeline.errors import InvalidInput, Unavailable
 from pipeline.orb_fetch import FetchedOrb
 from pipeline.orb_lock import read_lock, write_atomically, write_lock
 from pipeline.orb_store import STORE, stored_file
@@ -98,6 +99,7 @@ def vendor(root: Path, reference: OrbReference, text: str) -> Vendored:
 
     Raises:
         InvalidInput: the version is not an exact one, or the store is a link out of the repository.
+        Unavailable: the files cannot be written.
     """
     parts = reference.version.split(".")
     if not reference.is_url and not reference.version.startswith("dev:") and len(parts) != 3:
@@ -107,13 +109,19 @@ def vendor(root: Path, reference: OrbReference, text: str) -> Vendored:
         )
     path = stored_file(root, reference)
     store = root / STORE
-    home = store.resolve()
-    if not (home.is_relative_to(root.resolve()) and path.parent.resolve().is_relative_to(home)):
+    if not (_is_inside(store, root) and _is_inside(path.parent, store)):
         raise InvalidInput(f"{path.parent} is a link that leads out of {STORE.as_posix()}")
     lock = read_lock(store)
-    lock[reference.orb, reference.version] = write_atomically(path, text.encode("utf-8"))
-    write_lock(store, lock)
+    try:
+        lock[reference.orb, reference.version] = write_atomically(path, text.encode("utf-8"))
+        write_lock(store, lock)
+    except OSError as error:
+        raise Unavailable(f"{path} cannot be written: {error.strerror}") from error
     return Vendored(reference, path)
+
+
+def _is_inside(path: Path, folder: Path) -> bool:
+    return Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder))
 
 
 def fetch_all(
@@ -140,21 +148,25 @@ def fetch_all(
     seen: set[str] = set()
     while todo:
         reference = todo.pop(0)
-        wanted = (always and named > 0) or (update and _may_change(reference))
+        asked = always and named > 0
         named -= 1
         if str(reference) in seen:
             continue
         seen.add(str(reference))
         if len(seen) > _MOST_ORBS:
             raise InvalidInput(f"more than {_MOST_ORBS} orbs, with those that orbs import")
-        found = None if wanted else _found_here(reference, here)
+        found = None if asked else _found_here(reference, here)
+        if found is not None and found.locked is not None and update and _may_change(reference):
+            found = None  # a vendored one; those of the repository's own folders are what they are
         if found is None:
             answer = fetch(reference)
             exact = OrbReference(reference.namespace, reference.name, _exact(reference, answer))
             seen.add(str(exact))
-            found = FoundOrb(Source(str(exact), answer.text), str(exact))
+            imported = declared_orbs(FoundOrb(Source(str(exact), answer.text), str(exact)))
             yield vendor(root, exact, answer.text)
-        todo += [orb.reference for orb in declared_orbs(found) if orb.reference is not None]
+        else:
+            imported = declared_orbs(found)
+        todo += [orb.reference for orb in imported if orb.reference is not None]
 
 
 def _exact(reference: OrbReference, found: FetchedOrb) -> str:

@@ -6,6 +6,7 @@ Nothing is loaded to print help but Invoke and the orbs' task modules.
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -70,7 +71,6 @@ class OrbyardProgram(Program):
 
     def parse_tasks(self) -> None:
         """Read the tasks and their options; ``--debug`` may stand behind them."""
-        self.core.unparsed[:] = self._with_variadic_words(self.core.unparsed)
         try:
             super().parse_tasks()
         except ParseError as error:
@@ -78,15 +78,19 @@ class OrbyardProgram(Program):
         if self.args.debug.value:
             enable_logging()
 
-    def _with_variadic_words(self, words: list[str]) -> list[str]:
+    def _make_parser(self) -> Any:
+        parser = super()._make_parser()
+        self.core.unparsed[:] = self._with_variadic_words(self.core.unparsed, parser.contexts)
+        return parser
+
+    def _with_variadic_words(self, words: list[str], contexts: Mapping[str, Any]) -> list[str]:
         """Put the option before each bare word behind a task that takes any number of them."""
-        contexts = {context.name: context for context in self.collection.to_contexts()}
         result: list[str] = []
         context, option, value_follows = None, "", False
         for word in words:
             if word in contexts and not value_follows:
                 context = contexts[word]
-                option = getattr(self.collection[word], "variadic", "")
+                option = getattr(self.collection[context.name], "variadic", "")
             elif context is not None and option:
                 if value_follows:
                     value_follows = False

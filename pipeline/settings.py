@@ -94,6 +94,7 @@ def load_settings(
     *,
     environ: Mapping[str, str] | None = None,
     flags: Mapping[str, Any] | None = None,
+    others: bool = False,
 ) -> Settings:
     """Read ``orbyard.yml`` of a project, the environment and the flags.
 
@@ -101,6 +102,7 @@ def load_settings(
         root: the project's folder; the file may be missing.
         sections: every known section's name in the file, and its dataclass.
         environ: environment variables, default this process's.
+        others: whether the file may have sections that are not known, since not all were loaded.
         flags: values from the command line by ``section.key``; None values are left out.
 
     Raises:
@@ -114,7 +116,7 @@ def load_settings(
             "expected a mapping of sections", where=document.where(), hint="see `orbyard settings`"
         )
     for name in value:
-        if name not in sections:
+        if name not in sections and not others:
             problems.append(_unknown(name, sections, document, (name,)))
     overrides = _overrides(sections, os.environ if environ is None else environ, flags or {})
     loaded = {}

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable
 from collections.abc import Mapping as Map
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from pipeline.config.definitions import check_element, read_elements
 from pipeline.config.collector import paused_collector
-from pipeline.config.findings import ConfigError, Finding, Poisoned, Report
-from pipeline.config.model import CompiledConfig
+from pipeline.config.definitions import check_element, read_elements
+from pipeline.config.findings import ConfigError, Exhausted, Finding, Poisoned, Report
 from pipeline.config.namespace import Element, Namespace
 from pipeline.config.nodes import Mapping, Mark, Scalar, Source, to_data
 from pipeline.config.orb_imports import OrbImporter, as_version
 from pipeline.config.orb_references import NoOrbs, OrbSources
-from pipeline.config.output import build_jobs, build_workflows, processed_document
 from pipeline.config.parameters import check_values, read_declarations
 from pipeline.config.pipeline_values import default_values, is_known_value
 from pipeline.config.reader import Limits, read_document
@@ -23,6 +22,9 @@ from pipeline.config.scope import Compilation, Scope
 from pipeline.config.suppressions import suppressed
 from pipeline.config.values import show, yaml_type
 from pipeline.config.workflows import ExpandedWorkflow, expand_workflows
+
+if TYPE_CHECKING:
+    from pipeline.config.model import CompiledConfig
 
 __all__ = ["check", "compile"]
 
@@ -108,9 +110,11 @@ def _run(
 ) -> tuple[_Expanded | None, Report]:
     report = Report(disabled)
     compilation = Compilation(report, limits, default_values(values or {}))
-    expanded = _expand(
-        source, compilation, parameters or {}, values, orbs or NoOrbs(), all_workflows
-    )
+    expanded = None
+    with contextlib.suppress(Exhausted):
+        expanded = _expand(
+            source, compilation, parameters or {}, values, orbs or NoOrbs(), all_workflows
+        )
     if expanded is not None:
         from pipeline.config.lint import lint
 
@@ -266,6 +270,9 @@ def _check_setup(
 
 
 def _finish(expanded: _Expanded, findings: tuple[Finding, ...]) -> CompiledConfig:
+    from pipeline.config.model import CompiledConfig, ResolvedOrb
+    from pipeline.config.output import build_jobs, build_workflows, processed_document
+
     data = processed_document(expanded.workflows)
     setup = expanded.root.get("setup")
     return CompiledConfig(
@@ -274,7 +281,7 @@ def _finish(expanded: _Expanded, findings: tuple[Finding, ...]) -> CompiledConfi
         type(setup) is Scalar and setup.value is True,
         dict(expanded.compilation.parameters),
         expanded.compilation.values,
-        tuple(expanded.importer.resolved),
+        tuple(ResolvedOrb(*orb) for orb in expanded.importer.resolved),
         findings,
         data,
     )

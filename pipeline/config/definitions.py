@@ -121,10 +121,9 @@ def _read_element(namespace: Namespace, kind: str, name: str, node: Node, report
 
 
 def check_element(element: Element, report: Report) -> None:
-    """Check a definition; what is wrong is reported, and the element no longer called sound."""
+    """Check a definition; what is wrong is reported, and expanding goes on around it."""
     if element.empty:
         return
-    before = report.error_count
     checker = Checker(
         report, tags=element.namespace.has_tags, lenient=element.namespace.is_imported
     )
@@ -136,9 +135,10 @@ def check_element(element: Element, report: Report) -> None:
             checker.error(
                 "version", f"{key!r} needs version 2.1", node, key, "write `version: 2.1`"
             )
+    for declaration in element.declarations.values():
+        if declaration.type == "steps" and isinstance(declaration.default, Sequence):
+            check_steps(declaration.default, element.namespace, checker)
     _FIELD_CHECKS[kind](element, checker)
-    if report.error_count != before:
-        element.sound = False
 
 
 def _unknown_key(element: Element, key: str, checker: Checker) -> None:

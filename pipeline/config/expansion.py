@@ -14,7 +14,7 @@ from pipeline.config.definitions import (
     check_executor_shape,
     check_steps,
 )
-from pipeline.config.findings import Frame, Poisoned
+from pipeline.config.findings import Exhausted, Frame, Poisoned
 from pipeline.config.logic import condition_holds
 from pipeline.config.namespace import Element
 from pipeline.config.nodes import Mapping, Mark, Node, Scalar, Sequence, to_data
@@ -319,6 +319,7 @@ class Expander:
                 did_you_mean(name, STEPS) or "commands need version 2.1",
             )
         command = self.find("command", name, scope, mark)
+        self._count_step(mark)
         frame = Frame("command", name, mark, scope.frame)
         if command in scope.active or len(scope.active) > _DEEPEST_CALLS:
             chain = " > ".join(e.name for e in (*scope.active[-8:], command) if e.kind == "command")
@@ -328,7 +329,10 @@ class Expander:
         given = self._given(body, command, frame)
         arguments = self.bind(command, given, scope, frame, mark)
         inner = Scope(command.namespace, arguments, frame, None, (*scope.active, command))
-        self.steps(command.node.entries["steps"], inner, into)
+        steps = command.node.get("steps")
+        if steps is None:
+            raise Poisoned  # Reported with the definition.
+        self.steps(steps, inner, into)
 
     def _given(self, body: Node | None, element: Element, frame: Frame) -> dict[str, Node]:
         if body is None or _is_null(body):
@@ -368,15 +372,20 @@ class Expander:
         self._add(ExpandedStep(name, resolved, mark, scope.frame), into)
 
     def _add(self, step: ExpandedStep, into: list[ExpandedStep]) -> None:
+        self._count_step(step.mark)
+        into.append(step)
+
+    def _count_step(self, mark: Mark) -> None:
+        """Count a step, or a call of a command, which may come to nothing and still takes its time."""
         self._steps_made += 1
         if self._steps_made > self.compilation.limits.steps:
-            raise self._error(
+            self._error(
                 "too-large",
                 f"the configuration expands to more than {self.compilation.limits.steps:,} steps",
-                step.mark,
+                mark,
                 None,
             )
-        into.append(step)
+            raise Exhausted
 
     # Executors ----------------------------------------------------------------------------------
 

@@ -13,7 +13,7 @@ from pipeline.config.codes import CODES
 from pipeline.config.nodes import Mapping, Mark, Node, Sequence, Source
 from pipeline.errors import InvalidInput, Location, Problem
 
-__all__ = ["ConfigError", "Finding", "Frame", "Poisoned", "Report"]
+__all__ = ["ConfigError", "Exhausted", "Finding", "Frame", "Poisoned", "Report"]
 
 _MOST_FINDINGS = 200
 """Findings after which no more are kept: nobody reads further, and hostile input can make millions."""
@@ -123,6 +123,14 @@ class ConfigError(InvalidInput):
 
 class Poisoned(Exception):
     """What was to be compiled has an error, which is reported already. Never leaves the compiler."""
+
+
+class Exhausted(Exception):
+    """The configuration is beyond a limit, which is reported: nothing more is looked at.
+
+    Unlike :class:`Poisoned` it is caught at the very top only, since going on with the next thing would
+    go on for ever. Never leaves the compiler.
+    """
 
 
 class Report:

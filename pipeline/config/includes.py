@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+from contextlib import suppress
 from pathlib import Path
 
 from pipeline.config.findings import Report
@@ -114,7 +115,9 @@ class Includer:
 
     @staticmethod
     def _nearest(path: Path, root: Path) -> str | None:
-        if not path.parent.is_dir():
+        if not os.path.isdir(path.parent):
             return "the path counts from the folder of @orb.yml"
-        known = [str(file.relative_to(root)) for file in path.parent.iterdir() if file.is_file()]
-        return did_you_mean(str(path.relative_to(root)), known)
+        with suppress(OSError):
+            known = [str(file.relative_to(root)) for file in path.parent.iterdir()]
+            return did_you_mean(str(path.relative_to(root)), known)
+        return None

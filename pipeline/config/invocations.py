@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -9,7 +10,7 @@ from typing import Any
 
 from pipeline.config.definitions import check_steps
 from pipeline.config.expansion import ExpandedJob, Expander
-from pipeline.config.findings import Frame, Poisoned
+from pipeline.config.findings import Exhausted, Frame, Poisoned
 from pipeline.config.java_regex import BadRegex, check_regex
 from pipeline.config.namespace import Element, Namespace
 from pipeline.config.nodes import Mapping, Mark, Node, Scalar, Sequence, to_data
@@ -181,19 +182,13 @@ class Invoker:
     ) -> list[Invocation]:
         alias, names, values, excluded = self._read_matrix(written, matrix, frame)
         members: list[Invocation] = []
-        failed: Poisoned | None = None
         for combination in itertools.product(*values):
             chosen = {name: value for name, (value, _) in zip(names, combination, strict=True)}
             places = {name: mark for name, (_, mark) in zip(names, combination, strict=True)}
             plain = {name: _plain(value) for name, value in chosen.items()}
             if any(same(plain, entry) for entry in excluded):
                 continue
-            try:
-                members.append(self._member(written, workflow, item, frame, chosen, alias, places))
-            except Poisoned as error:
-                failed = error
-        if failed:
-            raise failed
+            members.append(self._member(written, workflow, item, frame, chosen, alias, places))
         if not members:
             raise self.compilation.report.error(
                 "matrix", "every combination of the matrix is excluded", matrix, frame=frame
@@ -327,12 +322,13 @@ class Invoker:
     ) -> Invocation:
         self.made += 1
         if self.made > self.compilation.limits.jobs:
-            raise self.compilation.report.error(
+            self.compilation.report.error(
                 "too-large",
                 f"more than {self.compilation.limits.jobs:,} jobs",
                 written.mark,
                 frame=frame,
             )
+            raise Exhausted
         job_frame = Frame("job", written.name, written.mark, frame)
         scope = Scope(self.namespace, None, job_frame, chosen if alias is not None else None)
         options = written.options
@@ -343,19 +339,14 @@ class Invoker:
             parts = [_name_part(chosen[key]) for key in sorted(chosen)]
             name = "-".join([written.name, *parts])
         made = Invocation(workflow, item, name, name, written.mark, alias)
-        failed: Poisoned | None = None
-        for part in (self._read_requires, self._read_filters, self._read_rest):
-            try:
+        parts = [self._read_requires, self._read_filters, self._read_rest]
+        for part in parts:
+            with contextlib.suppress(Poisoned):
                 part(made, options, scope)
-            except Poisoned as error:
-                failed = error
         if not made.filtered_out:
-            try:
+            with contextlib.suppress(Poisoned):
                 self._read_body(made, written, scope, chosen, places or {})
-            except Poisoned as error:
-                failed = error
-        if failed:
-            raise failed
+        # One with mistakes, all reported, stays in: others may require it.
         return made
 
     def _text(self, node: Node, scope: Scope, key: str) -> str:

@@ -51,7 +51,12 @@ def full_match(pattern: str, text: str) -> bool:
 
 def check_regex(pattern: str) -> None:
     """Raise BadRegex where a pattern cannot be read."""
-    if not _SIMPLE.match(pattern):
+    if _SIMPLE.match(pattern):
+        return
+    _refuse_hostile(pattern)
+    try:
+        re.compile(pattern)  # Nearly always enough, and spares loading the larger library.
+    except (re.error, RecursionError, OverflowError):
         _compiled(pattern)
 
 
@@ -59,6 +64,16 @@ def check_regex(pattern: str) -> None:
 def _compiled(pattern: str) -> Any:
     import regex
 
+    _refuse_hostile(pattern)
+    try:
+        return regex.compile(_translated(pattern), regex.VERSION1)
+    except (regex.error, RecursionError, OverflowError, MemoryError) as error:
+        raise BadRegex(
+            f"the regular expression /{_short(pattern)}/ cannot be read: {error}"
+        ) from None
+
+
+def _refuse_hostile(pattern: str) -> None:
     if len(pattern) > _LONGEST:
         raise BadRegex(
             f"a regular expression of {len(pattern)} characters; the limit is {_LONGEST}"
@@ -67,12 +82,6 @@ def _compiled(pattern: str) -> Any:
         raise BadRegex(
             f"the regular expression /{_short(pattern)}/ repeats more than {_LARGEST_REPEAT} times"
         )
-    try:
-        return regex.compile(_translated(pattern), regex.VERSION1)
-    except (regex.error, RecursionError, OverflowError, MemoryError) as error:
-        raise BadRegex(
-            f"the regular expression /{_short(pattern)}/ cannot be read: {error}"
-        ) from None
 
 
 def _repeats(pattern: str) -> int:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from pipeline.config.findings import Poisoned
 from pipeline.config.java_regex import BadRegex, full_match
 from pipeline.config.nodes import Mapping, Node, Scalar, Sequence, to_data
 from pipeline.config.parameters import ExecutorArgument, StepsArgument
@@ -107,7 +108,8 @@ def condition_holds(node: Node, scope: Scope, compilation: Compilation) -> bool:
             return not condition_holds(operand, scope, compilation)
         if operator == "matches":
             return _matches(operand, scope, compilation)
-        assert type(operand) is Sequence
+        if type(operand) is not Sequence or not operand.items:
+            raise Poisoned  # Reported by check_condition.
         if operator == "and":
             return all(condition_holds(item, scope, compilation) for item in operand.items)
         if operator == "or":
@@ -129,7 +131,8 @@ def _operand(node: Node, scope: Scope, compilation: Compilation) -> Any:
 
 
 def _matches(operand: Node, scope: Scope, compilation: Compilation) -> bool:
-    assert type(operand) is Mapping
+    if type(operand) is not Mapping or not {"pattern", "value"} <= operand.entries.keys():
+        raise Poisoned  # Reported by check_condition.
     pattern = _operand(operand.entries["pattern"], scope, compilation)
     value = _operand(operand.entries["value"], scope, compilation)
     if not isinstance(pattern, str):

@@ -23,7 +23,7 @@ class Element:
         node: its definition.
         namespace: its document.
         declarations: its parameters.
-        sound: whether nothing is wrong with the definition itself.
+        sound: whether its parameters are known; else its calls cannot be checked.
         empty: whether nothing stands behind its name.
         used: whether anything refers to it.
         kept: results of expansions without arguments, by a key of the expander's choice.

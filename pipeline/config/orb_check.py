@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
@@ -9,7 +10,7 @@ from typing import Any
 
 from pipeline.config.definitions import check_element, read_elements
 from pipeline.config.expansion import ExpandedStep, Expander
-from pipeline.config.findings import Finding, Frame, Poisoned, Report
+from pipeline.config.findings import Exhausted, Finding, Frame, Poisoned, Report
 from pipeline.config.namespace import Element, Namespace
 from pipeline.config.nodes import Mapping, Mark, Node, Scalar, Sequence, Source
 from pipeline.config.orb_imports import OrbImporter, check_orb_document
@@ -100,12 +101,12 @@ def _check(
     OrbImporter(compilation, orbs).import_orbs(namespace)
     _check_examples(root, report)
     expander = Expander(compilation)
-    for (kind, name), element in namespace.elements.items():
-        if isinstance(element, Element):
-            if element.sound and kind in _EXPAND:
+    with contextlib.suppress(Exhausted):
+        for (kind, name), element in namespace.elements.items():
+            if not isinstance(element, Element):
+                _check_exported(kind, name, element, namespace, report)
+            elif element.sound and kind in _EXPAND:
                 _EXPAND[kind](element, expander, every_branch)
-        else:
-            _check_exported(kind, name, element, namespace, report)
 
 
 def _check_exported(

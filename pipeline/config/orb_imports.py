@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pipeline.config.definitions import check_element, read_elements
 from pipeline.config.findings import Poisoned
-from pipeline.config.model import ResolvedOrb
 from pipeline.config.namespace import Element, Namespace
 from pipeline.config.nodes import Mapping, Node, Scalar, to_data
 from pipeline.config.orb_references import OrbProblem, OrbSources, parse_reference
@@ -31,7 +30,7 @@ class OrbImporter:
         self._sources = sources
         self._read: dict[str, Namespace | None] = {}
         self._count = 0
-        self.resolved: list[ResolvedOrb] = []
+        self.resolved: list[tuple[str, str, str]] = []
 
     def import_orbs(self, namespace: Namespace, trail: tuple[str, ...] = ()) -> None:
         """Import what a document declares below ``orbs:``; what is wrong is reported.
@@ -105,7 +104,7 @@ class OrbImporter:
         except OrbProblem as problem:
             raise self._report.error(problem.code, str(problem), value, hint=problem.hint) from None
         if not trail:
-            self.resolved.append(ResolvedOrb(alias, text, found.resolved))
+            self.resolved.append((alias, text, found.resolved))
         if found.locked is False:
             self._report.warn(
                 "orb-not-locked",

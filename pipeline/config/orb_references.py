@@ -23,7 +23,8 @@ __all__ = [
 
 _NAME = r"[A-Za-z0-9][A-Za-z0-9_.-]*"
 _REFERENCE = re.compile(rf"({_NAME})/({_NAME})@(.+)\Z")
-_VERSION = re.compile(r"(\d+)(?:\.(\d+)(?:\.(\d+))?)?\Z")
+_VERSION = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,9}){0,2}\Z")
+_FULL_VERSION = re.compile(r"[0-9]{1,9}\.[0-9]{1,9}\.[0-9]{1,9}\Z")
 _LABEL = re.compile(r"dev:[A-Za-z0-9_./-]+\Z")
 
 
@@ -143,7 +144,7 @@ def best_version(wanted: str, available: Iterable[str]) -> str | None:
     numbered = {
         tuple(int(part) for part in version.split(".")): version
         for version in available
-        if re.fullmatch(r"\d+\.\d+\.\d+", version)
+        if _FULL_VERSION.match(version)
     }
     prefix = () if wanted == "volatile" else tuple(int(part) for part in wanted.split("."))
     fitting = [numbers for numbers in numbered if numbers[: len(prefix)] == prefix]

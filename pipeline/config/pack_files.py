@@ -58,16 +58,37 @@ class PackReader:
 
     def files(self) -> Iterator[PackFile]:
         """Yield the files: those of the root first, then each folder's by name."""
-        home = self._folder.resolve()
-        for count, (path, above) in enumerate(_walk(self._folder)):
+        home = Path(os.path.realpath(self._folder))
+        for count, (path, above) in enumerate(self._walk()):
             if count == _MOST_FILES:
                 self.refuse(path, f"more than {_MOST_FILES:,} files")
                 return
-            if path.is_symlink() and not path.resolve().is_relative_to(home):
+            if not Path(os.path.realpath(path)).is_relative_to(home):
                 self.refuse(path, "this is a link that leads out of the folder that is packed")
-            elif path.is_file():
+            elif os.path.isfile(path):
                 name = "" if path.name.startswith("@") or not above else path.stem
                 yield PackFile(path, above[0] if above else "", name)
+
+    def _walk(self) -> Iterator[tuple[Path, tuple[str, ...]]]:
+        """Yield the YAML files with the folders above each; links to folders are left out."""
+        todo: list[tuple[Path, tuple[str, ...]]] = [(self._folder, ())]
+        while todo:
+            here, above = todo.pop()
+            try:
+                with os.scandir(here) as listed:
+                    entries = sorted(listed, key=lambda entry: entry.name)
+            except OSError as error:
+                self.refuse(here, f"the folder cannot be read: {error.strerror}")
+                continue
+            below = []
+            for entry in entries:
+                if entry.name.startswith("."):
+                    continue
+                if entry.is_dir(follow_symlinks=False):
+                    below.append((Path(entry.path), (*above, entry.name)))
+                elif entry.name.endswith((".yml", ".yaml")):
+                    yield Path(entry.path), above
+            todo += reversed(below)
 
     def refuse(self, path: Path, message: str, hint: str | None = None) -> None:
         """Report a file or folder that cannot be packed."""
@@ -147,21 +168,3 @@ class PackReader:
                         key=torn[0],
                         hint=f"indent {torn[0]!r} further, to be below {empty[0]!r}",
                     )
-
-
-def _walk(folder: Path) -> Iterator[tuple[Path, tuple[str, ...]]]:
-    """Yield the YAML files below a folder, with the folders above each; links to folders are left out."""
-    todo: list[tuple[Path, tuple[str, ...]]] = [(folder, ())]
-    while todo:
-        here, above = todo.pop()
-        with os.scandir(here) as listed:
-            entries = sorted(listed, key=lambda entry: entry.name)
-        below = []
-        for entry in entries:
-            if entry.name.startswith("."):
-                continue
-            if entry.is_dir(follow_symlinks=False):
-                below.append((Path(entry.path), (*above, entry.name)))
-            elif entry.name.endswith((".yml", ".yaml")):
-                yield Path(entry.path), above
-        todo += reversed(below)

@@ -20,6 +20,7 @@ a link that leads out of the folder   is followed                    an error
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -104,7 +105,7 @@ def read_orb(
 def find_orb_folder(path: Path) -> Path | None:
     """Return the folder of an orb's source: the one given or its ``src``, where ``@orb.yml`` stands."""
     for folder in (path, path / "src"):
-        if any((folder / name).is_file() for name in _HEADERS):
+        if any(os.path.isfile(folder / name) for name in _HEADERS):
             return folder
     return None
 
@@ -120,7 +121,7 @@ def packed_data(node: Node) -> Any:
 
 
 def _check_there(path: Path) -> None:
-    if not path.exists():
+    if not os.path.exists(path):
         raise InvalidInput(f"there is no file or folder {path}")
 
 
@@ -225,9 +226,13 @@ def _sorted(names: Iterable[str]) -> list[str]:
     """Return names in the order of CircleCI's command line: numbers by value, letters last."""
 
     def order(name: str) -> list[tuple[int, int, str]]:
-        return [
-            (1, int(part), part) if part.isdecimal() else (2 if part.isalpha() else 0, 0, part)
-            for part in re.findall(r"\d+|.", name, re.DOTALL)
-        ]
+        return [_part_order(part) for part in re.findall(r"[0-9]+|.", name, re.DOTALL)]
 
     return sorted(names, key=order)
+
+
+def _part_order(part: str) -> tuple[int, int, str]:
+    if "0" <= part[0] <= "9":
+        digits = part.lstrip("0")
+        return 1, len(digits), digits
+    return 2 if part.isalpha() else 0, 0, part

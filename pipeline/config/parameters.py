@@ -193,16 +193,7 @@ def _read_choices(name: str, kind: str, node: Mapping, report: Report) -> tuple[
     listed = node.get("enum")
     code = "parameter-declaration"
     if kind != "enum":
-        if listed is not None:
-            report.error(
-                code,
-                f"parameter {name!r} lists values (enum) and is of type {kind}",
-                node,
-                key="enum",
-                hint="write `type: enum`",
-            )
-            return None
-        return ()
+        return ()  # Published orbs list values beside `type: string`: it is taken, and means nothing.
     if type(listed) is not Sequence or not listed.items:
         report.error(
             code,

@@ -44,7 +44,7 @@ class Limits:
     depth: int = 250
     steps: int = 500_000
     expanded_nodes: int = 4_000_000
-    expanded_text: int = 100_000_000
+    expanded_text: int = 50_000_000
     jobs: int = 20_000
     orb_depth: int = 5
 

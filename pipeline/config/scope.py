@@ -19,7 +19,7 @@ from pipeline.config.expression import (
     parse_expression,
     variables,
 )
-from pipeline.config.findings import Frame, Poisoned, Report
+from pipeline.config.findings import Exhausted, Frame, Poisoned, Report
 from pipeline.config.namespace import Element, Namespace
 from pipeline.config.nodes import Mapping, Mark, Node, Scalar, Sequence, from_data, to_data
 from pipeline.config.parameters import Declaration, ExecutorArgument, StepsArgument
@@ -130,12 +130,13 @@ class Compilation:
         """Count what is made, and give up beyond the limit."""
         self._nodes_made += nodes
         if self._nodes_made > self.limits.expanded_nodes:
-            raise self.report.error(
+            self.report.error(
                 "too-large",
                 f"the configuration expands to more than {self.limits.expanded_nodes:,} values",
                 mark,
                 frame=frame,
             )
+            raise Exhausted
 
     def _resolve_text(self, node: Scalar, scope: Scope) -> Value:
         template = self.template(node, scope)
@@ -145,12 +146,13 @@ class Compilation:
         self._text_made += len(text)
         self.count(node.mark, scope.frame)
         if self._text_made > self.limits.expanded_text:
-            raise self.report.error(
+            self.report.error(
                 "too-large",
                 f"the configuration expands to more than {self.limits.expanded_text:,} characters",
                 node,
                 frame=scope.frame,
             )
+            raise Exhausted
         return Scalar(text, node.mark, node.style)
 
     def template(self, node: Scalar, scope: Scope) -> Template:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -92,7 +92,8 @@ class _Workflows:
             _give_names(workflows)
             for workflow in workflows:
                 self._connect(workflow)
-        return live
+        # What a filter leaves without any job does not run at all.
+        return [workflow for workflow in live if workflow.jobs]
 
     def _written(self) -> list[tuple[str, Mark, Node]]:
         node = self._root.get("workflows")
@@ -332,6 +333,13 @@ class _Workflows:
     ) -> list[Invocation]:
         group.used = True
         self._check_group_invocation(group, written, workflow, frame)
+        if group.empty:
+            raise self._report.error(
+                "job-group",
+                f"the job group {group.name!r} needs a list of jobs",
+                written.mark,
+                frame=frame,
+            )
         if not group.sound:
             raise Poisoned
         members = self._members(group, workflow, written, frame)
@@ -386,8 +394,9 @@ class _Workflows:
     def _members(
         self, group: Element, workflow: ExpandedWorkflow, written: Written, frame: Frame
     ) -> list[Invocation]:
-        jobs = group.node.entries["jobs"]
-        assert type(jobs) is Sequence
+        jobs = group.node.get("jobs")
+        if type(jobs) is not Sequence or not jobs.items:
+            raise Poisoned  # Reported with the definition.
         inner_frame = Frame("job-group", group.name, written.mark, frame)
         members: list[Invocation] = []
         items = [read_item(item, self._compilation, inner_frame) for item in jobs.items]
@@ -403,9 +412,9 @@ class _Workflows:
                 failed = error
         if failed:
             raise failed
-        names = [member.name for member in members]
+        counted = Counter(member.name for member in members)
         for member in members:
-            if names.count(member.name) > 1:
+            if counted[member.name] > 1:
                 raise self._report.error(
                     "job-group",
                     f"two jobs of the job group {group.name!r} are called {member.name!r}",

@@ -83,10 +83,20 @@ def _never_found(keys: list[Scalar], saved: list[Scalar]) -> Scalar | None:
 
 
 def _never_restored(text: str, restored: set[str]) -> bool:
-    changing = _EACH_TIME.search(text)
-    if changing:
-        return not any(text.startswith(key) and len(key) <= changing.start() for key in restored)
-    return bool(_EACH_REVISION.search(text)) and not any(text.startswith(key) for key in restored)
+    """Return whether no restored key can begin a saved one that changes every time.
+
+    A template before the part that changes may come to what a restored key writes out, as its branch.
+    """
+    each_time = _EACH_TIME.search(text)
+    changing = each_time or _EACH_REVISION.search(text)
+    if not changing:
+        return False
+    head, template, _ = text[: changing.start()].partition("{{")
+    if template and any(key.startswith(head) for key in restored):
+        return False
+    if each_time:
+        return not any(text.startswith(key) and len(key) <= each_time.start() for key in restored)
+    return not any(text.startswith(key) for key in restored)
 
 
 def _warn(key: Scalar, report: Report) -> None:

@@ -53,7 +53,7 @@ def find_deprecated_images(survey: Survey, report: Report) -> None:
     for element in survey.elements("job", "executor"):
         for image in items(element.node.get("docker")):
             _check_docker(entry(image, "image"), report)
-        _check_machine(element, report)
+        _check_machine(element, survey, report)
         _check_xcode(entry(element.node.get("macos"), "xcode"), report)
     for step in survey.steps:
         if step.name == "setup_remote_docker":
@@ -95,11 +95,11 @@ def successor(name: str, tag: str) -> str | None:
     return f"{image}:{version}{variant}"
 
 
-def _check_machine(element: Element, report: Report) -> None:
+def _check_machine(element: Element, survey: Survey, report: Report) -> None:
     node = element.node.get("machine")
     image = entry(node, "image") if type(node) is Mapping else node
     if type(image) is Scalar and image.value is True:
-        if _is_own_runner(element, node):
+        if _is_own_runner(element, node, survey):
             return
         report.warn(
             "deprecated-image",
@@ -116,9 +116,15 @@ def _check_machine(element: Element, report: Report) -> None:
         )
 
 
-def _is_own_runner(element: Element, machine: Node | None) -> bool:
-    """Return whether a job runs on a self-hosted runner, where ``machine: true`` is the way to say it."""
+def _is_own_runner(element: Element, machine: Node | None, survey: Survey) -> bool:
+    """Return whether a job runs on a self-hosted runner, where ``machine: true`` is the way to say it.
+
+    The runner may be named by a job that uses the executor, too.
+    """
     named = text_of(element.node.get("resource_class")) + text_of(entry(machine, "resource_class"))
+    if element.kind == "executor" and not named:
+        classes = [text_of(job.node.get("resource_class")) for job in survey.elements("job")]
+        return any("/" in text or "<<" in text for text in classes)
     return "/" in named or "<<" in named
 
 

@@ -12,12 +12,17 @@ from pipeline.config.values import show
 __all__ = ["find_long_numbers", "find_sexagesimal"]
 
 _COLONS = re.compile(r"[-+]?[0-9][0-9_]*(?::[0-5]?[0-9])+(?:\.[0-9_]*)?(?![\w:])")
+_ANY_COLONS = re.compile(r":(?<=[0-9]:)[0-5]?[0-9]")
+"""What any such value has in it; begins with the colon, which is what makes it fast to look for."""
+
 _FIRST_EXPONENTIAL = 1_000_000
 """The first whole number that CircleCI's agent writes with an exponent ("variables", integers)."""
 
 
 def find_sexagesimal(survey: Survey, report: Report) -> None:
     """Warn of values such as ``22:22``, which YAML 1.1 reads as minutes and seconds, 1342."""
+    if not _ANY_COLONS.search(survey.namespace.source.text):
+        return
     for node in survey.nodes:
         text = _written_with_colons(node, survey)
         if text:
@@ -40,16 +45,16 @@ def _written_with_colons(node: Node, survey: Survey) -> str:
 def find_long_numbers(survey: Survey, report: Report) -> None:
     """Warn of whole numbers in an environment that reach the job as ``1.234567e+06``."""
     for environment in survey.environments:
-        for setting in environment.settings:
-            value = setting.value.value
+        for name, node in environment.settings():
+            value = node.value
             if type(value) is not int or abs(value) < _FIRST_EXPONENTIAL:
                 continue
-            if _written_with_colons(setting.value, survey):
+            if _written_with_colons(node, survey):
                 continue
             report.warn(
                 "environment-number",
-                f"{setting.name} reaches the job as {_exponential(value)}",
-                setting.value,
+                f"{name} reaches the job as {_exponential(value)}",
+                node,
                 hint=f'put it in quotes: "{value}"' if abs(value) < 10**40 else "put it in quotes",
             )
 

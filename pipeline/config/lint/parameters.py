@@ -54,10 +54,7 @@ def find_unused_pipeline_parameters(survey: Survey, report: Report) -> None:
     declared = survey.root.get("parameters") if survey.namespace.has_tags else None
     if type(declared) is not Mapping or not declared.entries or "setup" in survey.root.entries:
         return
-    used: set[str] = set()
-    for node in survey.nodes:
-        if type(node) is Scalar and isinstance(node.value, str) and "pipeline." in node.value:
-            used.update(_PIPELINE.findall(node.value))
+    used = set(_PIPELINE.findall(_without_comments(survey.namespace.source.text)))
     for name in declared.entries:
         if name not in used:
             report.warn(
@@ -67,6 +64,15 @@ def find_unused_pipeline_parameters(survey: Survey, report: Report) -> None:
                 key=name,
                 hint="remove it, unless a trigger or a setup configuration hands it over",
             )
+
+
+def _without_comments(text: str) -> str:
+    """Return the lines of a text that name pipeline parameters, up to where a comment may begin."""
+    return "\n".join(
+        line.partition(" #")[0]
+        for line in text.split("\n")
+        if "pipeline.parameters." in line and not line.lstrip().startswith("#")
+    )
 
 
 def _names_in(body: Mapping) -> Iterator[str]:

@@ -5,7 +5,13 @@ from __future__ import annotations
 import re
 
 from pipeline.config.findings import Report
-from pipeline.config.lint.secret_shapes import is_random, is_telling_name, is_trivial, secrets_in
+from pipeline.config.lint.secret_shapes import (
+    SHORTEST,
+    is_random,
+    is_telling_name,
+    is_trivial,
+    secrets_in,
+)
 from pipeline.config.lint.survey import Environment, Survey, entry, items, text_of
 from pipeline.config.nodes import Mark, Node, Scalar, Source
 
@@ -34,7 +40,7 @@ def find_plain_secrets(survey: Survey, report: Report) -> None:
     told: set[tuple[int, int]] = set()
     source = survey.namespace.source
     for mark, kind in _by_shape(source):
-        _warn(f"this looks like {kind}, in plain text", mark, told, report)
+        _warn(f"{kind} seems to stand here in plain text", mark, told, report)
     for environment in survey.environments:
         _check_environment(environment, told, report)
     for element in survey.elements("job", "executor"):
@@ -58,22 +64,20 @@ def _check_environment(
 ) -> None:
     if environment.place == "service":
         return
-    in_test = any(
-        _TEST.search(setting.name) and setting.value.value in ("test", "development", "testing")
-        for setting in environment.settings
-    )
-    for setting in environment.settings:
-        if not is_telling_name(setting.name) or (
-            in_test and _OF_THE_APPLICATION.match(setting.name)
-        ):
+    for name, node in environment.settings():
+        if len(text_of(node)) < SHORTEST or not is_telling_name(name) or not is_random(node.value):
             continue
-        if is_random(text_of(setting.value)):
-            _warn(
-                f"the value of {setting.name} looks like a secret in plain text",
-                setting.value.mark,
-                told,
-                report,
-            )
+        if _OF_THE_APPLICATION.match(name) and _is_for_tests(environment):
+            continue
+        message = f"the value of {name} looks like a secret in plain text"
+        _warn(message, node.mark, told, report)
+
+
+def _is_for_tests(environment: Environment) -> bool:
+    return any(
+        _TEST.match(name) and text_of(node) in ("test", "testing", "development")
+        for name, node in environment.settings()
+    )
 
 
 def _check_login(image: Node, told: set[tuple[int, int]], report: Report) -> None:

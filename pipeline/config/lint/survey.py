@@ -13,7 +13,6 @@ from pipeline.config.nodes import Mapping, Mark, Node, Scalar, Sequence, walk
 __all__ = [
     "Environment",
     "Invoked",
-    "Setting",
     "Step",
     "Survey",
     "entry",
@@ -33,27 +32,29 @@ class Step:
 
 
 @dataclass(slots=True, eq=False)
-class Setting:
-    """One variable of an environment; ``value`` is the node that holds it."""
-
-    name: str
-    value: Scalar
-    mark: Mark
-
-
-@dataclass(slots=True, eq=False)
 class Environment:
     """The variables that are set at one place.
 
     Attributes:
         place: ``job``, ``executor``, ``image`` (the one that runs the steps), ``service`` or ``step``.
-        settings: the variables.
+        node: what is written there: a mapping, or a list.
         command: of a step, what it runs.
     """
 
     place: str
-    settings: tuple[Setting, ...]
+    node: Node
     command: str = ""
+
+    def settings(self) -> Iterator[tuple[str, Scalar]]:
+        """Yield each variable's name, and the node of its value."""
+        for part in items(self.node):
+            if type(part) is Mapping:
+                for name, value in part.entries.items():
+                    if type(value) is Scalar:
+                        yield name, value
+            elif type(part) is Scalar and isinstance(part.value, str):
+                name, _, text = part.value.partition("=")
+                yield name, Scalar(text, part.mark, part.style or "=", part.dynamic)
 
 
 @dataclass(slots=True, eq=False)

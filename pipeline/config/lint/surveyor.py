@@ -7,7 +7,6 @@ from pipeline.config.lint.references import ANY, Ref, resolve
 from pipeline.config.lint.survey import (
     Environment,
     Invoked,
-    Setting,
     Step,
     Survey,
     entry,
@@ -91,20 +90,7 @@ class _Surveyor:
         if node is None or id(node) in self._environments_seen:
             return
         self._environments_seen.add(id(node))
-        settings: list[Setting] = []
-        for part in items(node):
-            if type(part) is Mapping:
-                settings += [
-                    Setting(name, value, part.key_mark(name))
-                    for name, value in part.entries.items()
-                    if type(value) is Scalar
-                ]
-            elif type(part) is Scalar and isinstance(part.value, str):
-                name, _, text = part.value.partition("=")
-                settings.append(
-                    Setting(name, Scalar(text, part.mark, part.style or "="), part.mark)
-                )
-        self.survey.environments.append(Environment(place, tuple(settings), command))
+        self.survey.environments.append(Environment(place, node, command))
 
     # Steps ------------------------------------------------------------------------------------
 

@@ -7,7 +7,7 @@ from pipeline.config.findings import Report
 from pipeline.config.lint.references import Graph, Ref, touches
 from pipeline.config.lint.survey import Survey
 from pipeline.config.namespace import Element, Namespace
-from pipeline.config.nodes import Mapping
+from pipeline.config.nodes import Mapping, Node
 
 __all__ = ["find_unused"]
 
@@ -26,6 +26,13 @@ _WORDS = {
     "job-group": "no workflow runs the job group {}",
     "orb": "nothing uses the orb {}",
 }
+_HINTS = {
+    "command": "remove it",
+    "executor": "remove it",
+    "job": "remove it, or list it below `jobs:` of a workflow",
+    "job-group": "remove it, or list it below `jobs:` of a workflow",
+    "orb": "remove it from `orbs:`",
+}
 
 
 def find_unused(survey: Survey, report: Report) -> None:
@@ -39,7 +46,7 @@ def find_unused(survey: Survey, report: Report) -> None:
     used = touches(survey.graph, survey.roots | _expanded(survey))
     for ref in _outermost(_candidates(survey, used), survey.graph):
         section = ref.namespace.root.get(_SECTION.get(ref.kind, "orbs"))
-        if type(section) is not Mapping or ref.name not in section.entries:
+        if type(section) is not Mapping or _is_placeholder(section.entries.get(ref.name)):
             continue
         inside = f" of the orb {ref.namespace.name!r}" if ref.namespace.is_orb else ""
         report.warn(
@@ -47,8 +54,13 @@ def find_unused(survey: Survey, report: Report) -> None:
             _WORDS[ref.kind].format(f"{ref.name!r}{inside}"),
             section,
             key=ref.name,
-            hint="remove it, or use it",
+            hint=_HINTS[ref.kind],
         )
+
+
+def _is_placeholder(node: Node | None) -> bool:
+    """Return whether an orb is written as ``{}``, to be filled in when the orb itself is tested."""
+    return node is None or (type(node) is Mapping and not node.entries)
 
 
 def _expanded(survey: Survey) -> set[Ref]:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.config.compiler import check, compile
+from pipeline.config.compiler import check
+from pipeline.config.compiler import compile as compile_config
 from pipeline.config.findings import ConfigError
 from pipeline.config.nodes import Source
 from pipeline.config.orb_check import validate_orb
@@ -117,7 +118,10 @@ def test_a_file_that_the_lock_does_not_name_is_warned_of(tmp_path: Path) -> None
     assert [(f.code, f.where.line) for f in findings] == [("orb-not-locked", 3)]
 
 
-@pytest.mark.parametrize("text", ["orbs: 5\n", "- x\n", "orbs: [{name: a}]\n", "orbs: [{name: a, sha256: zz}]\n", "["])
+@pytest.mark.parametrize(
+    "text",
+    ["orbs: 5\n", "- x\n", "orbs: [{name: a}]\n", "orbs: [{name: a, sha256: zz}]\n", "["],
+)
 def test_a_lock_file_that_makes_no_sense_is_refused(tmp_path: Path, text: str) -> None:
     put(tmp_path, "acme/x@1.0.0")
     write(tmp_path, {".circleci/orbs/orbs.lock": text})
@@ -153,7 +157,18 @@ def test_a_label_with_slashes_stays_in_the_stores_folder(tmp_path: Path) -> None
     assert files == {"x@dev:..%2F..%2F..%2F..%2Fetc%2Fpasswd.yml", "orbs.lock"}
 
 
-@pytest.mark.parametrize("text", ["../x/y@1", "acme/../y@1", "acme/x@../1", "acme/x", "acme/x@1.2.3.4", "/x@1"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "../x/y@1",
+        "acme/../y@1",
+        "acme/x@../1",
+        "acme/x",
+        "acme/x@1.2.3.4",
+        "/x@1",
+        f"a/b@{'9' * 5000}",
+    ],
+)
 def test_a_reference_that_is_a_path_is_refused(text: str) -> None:
     with pytest.raises(OrbProblem) as caught:
         parse_reference(text)
@@ -169,6 +184,11 @@ def test_a_link_out_of_the_store_is_not_followed(tmp_path: Path) -> None:
     (root / ".circleci/orbs/evil").symlink_to(tmp_path)
     with pytest.raises(InvalidInput, match="leads out"):
         vendor(root, parse_reference("evil/x@1.0.0"), "version: 2.1\n")
+
+
+def test_a_name_that_no_file_can_have_is_an_orb_that_is_missing(tmp_path: Path) -> None:
+    found = problem(tmp_path, f"{'a' * 3000}/{'b' * 3000}@dev:{'/' * 3000}")
+    assert found.code == "orb-not-found"
 
 
 def test_only_exact_versions_are_vendored(tmp_path: Path) -> None:
@@ -193,7 +213,9 @@ def test_a_mistake_in_a_folder_is_shown_in_the_file_where_it_was_made(tmp_path: 
     (tmp_path / "orbs/x/src/commands/hello.yml").write_text("steps: [\n")
     findings = check(CONFIG.format(reference="acme/x@1"), orbs=RepositoryOrbs(tmp_path))
     errors = [finding for finding in findings if finding.severity == "error"]
-    assert [(f.code, f.where.file) for f in errors] == [("yaml-syntax", "orbs/x/src/commands/hello.yml")]
+    assert [(f.code, f.where.file) for f in errors] == [
+        ("yaml-syntax", "orbs/x/src/commands/hello.yml")
+    ]
 
 
 def test_a_step_of_a_folder_knows_its_file(tmp_path: Path) -> None:
@@ -205,7 +227,7 @@ def test_a_step_of_a_folder_knows_its_file(tmp_path: Path) -> None:
             "orbs/x/src/a.sh": "cat <<EOF\nEOF\n",
         },
     )
-    config = compile(CONFIG.format(reference="acme/x@1"), orbs=RepositoryOrbs(tmp_path))
+    config = compile_config(CONFIG.format(reference="acme/x@1"), orbs=RepositoryOrbs(tmp_path))
     (step,) = config.jobs["build"].steps
     assert step.options["command"] == "cat <<EOF\nEOF\n"
     assert (step.where.file, step.where.line) == ("orbs/x/src/commands/hello.yml", 2)
@@ -215,7 +237,7 @@ def test_a_folder_without_a_root_file_inside_is_no_crash(tmp_path: Path) -> None
     write(tmp_path, {"mine/commands/a.yml": "steps: []\n"})
     orbs = RepositoryOrbs(tmp_path, {"acme/x": "mine"})
     with pytest.raises(ConfigError, match=r"no @orb\.yml in mine"):
-        compile(CONFIG.format(reference="acme/x@1"), orbs=orbs)
+        compile_config(CONFIG.format(reference="acme/x@1"), orbs=orbs)
 
 
 # --- orbs by themselves
@@ -226,8 +248,9 @@ def verdict(text: str) -> list[tuple[str, int]]:
 
 
 def test_an_orbs_elements_are_tried_with_stand_ins_for_arguments() -> None:
-    assert verdict(
-        """\
+    assert (
+        verdict(
+            """\
 version: 2.1
 executors:
   default:
@@ -252,7 +275,9 @@ jobs:
     steps:
       - when: {condition: << parameters.fast >>, steps: [go: {when: always, count: 1, before: [], name: A}]}
 """
-    ) == []
+        )
+        == []
+    )
 
 
 def test_a_mistake_behind_a_condition_is_found_whichever_way_it_goes() -> None:
@@ -282,13 +307,26 @@ examples:
 workflows: {}
 """
     )
-    assert found == []
+    assert found == [
+        ("version", 1),
+        ("unknown-variable", 2),
+        ("missing-argument", 2),
+        ("recursion", 2),
+        ("unexpected-argument", 2),
+        ("unknown-executor", 5),
+        ("missing-key", 7),
+        ("unknown-key", 7),
+        ("unknown-key", 8),
+    ]
 
 
 def test_an_orb_in_a_folder_is_valid_or_shown_by_file(tmp_path: Path) -> None:
     write(
         tmp_path,
-        {"@orb.yml": "version: 2.1\n", "jobs/build.yml": "docker: [image: a]\nsteps:\n  - nowhere\n"},
+        {
+            "@orb.yml": "version: 2.1\n",
+            "jobs/build.yml": "docker: [image: a]\nsteps:\n  - nowhere\n",
+        },
     )
     (finding,) = validate_orb(open_orb(tmp_path, tmp_path))
     assert str(finding.where) == "jobs/build.yml:3:5 (jobs.build.steps[0])"

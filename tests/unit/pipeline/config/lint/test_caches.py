@@ -72,3 +72,8 @@ def test_the_revision_hands_files_on_within_a_workflow() -> None:
 
 def test_a_cache_that_nothing_here_restores_may_be_restored_elsewhere() -> None:
     assert warned(job(f"[{save('v1-{{ epoch }}')}]"), CHANGING) == []
+
+
+def test_a_branch_in_the_key_may_be_written_out_where_it_is_restored() -> None:
+    text = job(f"[{restore('dist-main-')}, {save('dist-{{ .Branch }}-{{ .Revision }}')}]")
+    assert warned(text, CHANGING) == []

@@ -110,3 +110,14 @@ def test_old_versions_of_remote_docker_are_named() -> None:
     assert found.where.key == "jobs.build.steps[0].setup_remote_docker.version"
     for version in ("default", "docker28", "edge", "26.1.0"):
         assert warned(job(f"[{{setup_remote_docker: {{version: {version}}}}}]"), CODE) == []
+
+
+def test_a_runner_may_be_named_by_the_job_that_uses_the_executor() -> None:
+    text = """
+version: 2.1
+executors: {own: {machine: true}}
+jobs:
+  build: {executor: own, resource_class: me/runner, steps: [checkout]}
+"""
+    assert warned(text + RUNS_BUILD, CODE) == []
+    assert len(warned(text.replace("me/runner", "large") + RUNS_BUILD, CODE)) == 1

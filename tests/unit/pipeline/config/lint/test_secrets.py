@@ -43,7 +43,7 @@ SHAPES = {
 def test_what_has_the_shape_of_a_secret_is_found_anywhere_and_not_shown(kind: str) -> None:
     secret = SHAPES[kind]
     (found,) = warned(job(f"[{{run: 'tool --with {secret}'}}]"), CODE)
-    assert found.message == f"this looks like {kind}, in plain text"
+    assert found.message == f"{kind} seems to stand here in plain text"
     assert found.where.line == 6
     assert secret not in str(found.as_json())
     assert found.hint is not None
@@ -152,7 +152,7 @@ jobs:
 
 def test_assignments_in_commands_are_looked_at() -> None:
     (found,) = warned(job(f"[{{run: 'export DEPLOY_TOKEN={made_up(30)} && go'}}]"), CODE)
-    assert found.message == "this looks like a secret, in plain text"
+    assert found.message == "the value of DEPLOY_TOKEN seems to stand here in plain text"
     harmless = "[{run: 'export DEPLOY_TOKEN=$(cat file) CACHE_KEY=" + made_up(30) + "'}]"
     assert warned(job(harmless), CODE) == []
 

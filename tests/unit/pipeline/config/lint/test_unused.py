@@ -26,6 +26,7 @@ jobs:
         ("unused-job", 8, "jobs.forgotten"),
     ]
     assert found[2].message == "no workflow runs the job 'forgotten'"
+    assert found[2].hint == "remove it, or list it below `jobs:` of a workflow"
 
 
 def test_of_those_that_use_each_other_only_the_outermost_is_named() -> None:
@@ -189,5 +190,15 @@ orbs:
 executors: {mine: tools/big}
 jobs:
   build: {executor: mine, steps: [checkout]}
+"""
+    assert places(text + RUNS_BUILD, *CODES) == []
+
+
+def test_an_orb_that_is_still_to_be_filled_in_is_left_alone() -> None:
+    text = """
+version: 2.1
+orbs: {tested: {}}
+jobs:
+  build: {docker: [{image: cimg/base:current}], steps: [checkout]}
 """
     assert places(text + RUNS_BUILD, *CODES) == []

@@ -57,3 +57,9 @@ def test_the_login_of_an_image_is_expanded_and_so_left_alone() -> None:
         "{image: cimg/base:current}", "{image: a/b, auth: {username: $U, password: $P}}"
     )
     assert warned(text, CODE) == []
+
+
+def test_what_may_hold_a_password_is_not_shown_in_the_advice() -> None:
+    for name, value in (("DB_URL", "postgres://me:word@$HOST/db"), ("API_TOKEN", "word-$SUFFIX")):
+        (found,) = warned(job(more=f"environment: {{{name}: '{value}'}}"), CODE)
+        assert "word" not in str(found.as_json())

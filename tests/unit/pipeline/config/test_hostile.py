@@ -1,0 +1,185 @@
+"""Input that is made to do harm is refused with a word, before it costs anything."""
+
+from __future__ import annotations
+
+import pytest
+
+from pipeline.config import Limits, check
+from pipeline.config.findings import Finding
+from pipeline.config.java_regex import BadRegex, full_match
+from pipeline.config.nodes import Source
+from pipeline.config.orb_references import FoundOrb, OrbReference
+
+JOB = "docker: [{image: cimg/ruby:3.2.2}]"
+
+
+def errors(text: str, **options: object) -> list[Finding]:
+    found = check(text, **options)  # type: ignore[arg-type]  # options of check
+    return [finding for finding in found if finding.severity == "error"]
+
+
+def codes(text: str, **options: object) -> set[str]:
+    return {finding.code for finding in errors(text, **options)}
+
+
+def test_aliases_of_aliases_are_counted_in_full_and_refused() -> None:
+    lines = ["version: 2.1", "a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
+    lines += [f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 10)}]" for i in range(1, 30)]
+    (found,) = errors("\n".join(lines))
+    assert found.code == "too-large"
+    assert "alias" in found.message
+
+
+def test_merges_of_merges_are_counted_in_full_and_refused() -> None:
+    lines = ["version: 2.1", "a0: &a0 {x: 1}"]
+    lines += [
+        f"a{i}: &a{i} {{" + ", ".join(f"k{n}: {{<<: *a{i - 1}}}" for n in range(10)) + "}"
+        for i in range(1, 12)
+    ]
+    assert codes("\n".join(lines)) == {"too-large"}
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, "{a: " * 50_000, "- " * 100_000, "a:\n" * 3])
+def test_deep_nesting_is_refused(text: str) -> None:
+    assert codes(text) & {"too-large", "yaml-syntax", "yaml-duplicate-key"}
+
+
+def test_an_alias_to_what_it_stands_in_is_refused() -> None:
+    assert codes("version: 2.1\njobs: &jobs\n  build: *jobs\n") == {"yaml-syntax"}
+
+
+def test_a_file_beyond_the_limit_is_refused_unread() -> None:
+    (found,) = errors("version: 2.1\n# " + "x" * 1000, limits=Limits(text_length=500))
+    assert (found.code, found.where.line) == ("too-large", 1)
+
+
+def test_a_matrix_of_a_million_jobs_is_refused_unmultiplied() -> None:
+    values = ", ".join(f'"{n}"' for n in range(100))
+    text = f"""
+version: 2.1
+jobs:
+  build:
+    parameters: {{a: {{type: string}}, b: {{type: string}}, c: {{type: string}}}}
+    {JOB}
+    steps: [checkout]
+workflows:
+  main:
+    jobs:
+      - build: {{matrix: {{parameters: {{a: [{values}], b: [{values}], c: [{values}]}}}}}}
+"""
+    (found,) = errors(text)
+    assert found.code == "too-large"
+    assert "1,000,000" in found.message
+
+
+def test_commands_that_multiply_steps_are_stopped() -> None:
+    commands = "\n".join(
+        f"  c{n}: {{steps: [{', '.join([f'c{n - 1}'] * 10)}]}}" for n in range(1, 12)
+    )
+    text = f"""
+version: 2.1
+commands:
+  c0: {{steps: [checkout]}}
+{commands}
+jobs:
+  build: {{{JOB}, steps: [c11]}}
+"""
+    assert codes(text, limits=Limits(steps=20_000)) == {"too-large"}
+
+
+def test_parameters_that_double_a_text_are_stopped() -> None:
+    commands = "\n".join(
+        f"  c{n}: {{parameters: {{t: {{type: string}}}}, steps: [c{n - 1}: "
+        '{t: "<< parameters.t >><< parameters.t >>"}]}'
+        for n in range(1, 40)
+    )
+    text = f"""
+version: 2.1
+commands:
+  c0: {{parameters: {{t: {{type: string}}}}, steps: [run: "<< parameters.t >>"]}}
+{commands}
+jobs:
+  build: {{{JOB}, steps: [c39: {{t: xxxxxxxxxx}}]}}
+"""
+    assert codes(text, limits=Limits(expanded_text=1_000_000)) == {"too-large"}
+
+
+def test_commands_that_call_each_other_are_refused_by_name() -> None:
+    text = f"""
+version: 2.1
+commands:
+  one: {{steps: [two]}}
+  two: {{steps: [three]}}
+  three: {{steps: [one]}}
+jobs:
+  build: {{{JOB}, steps: [one]}}
+"""
+    (found,) = errors(text)
+    assert found.code == "recursion"
+    assert "one > two > three > one" in found.message
+
+
+class Circular:
+    """Every orb imports the next, and the third the first."""
+
+    def find(self, reference: OrbReference) -> FoundOrb:
+        number = int(reference.name.removeprefix("orb"))
+        text = f"version: 2.1\norbs: {{next: acme/orb{(number + 1) % 3}@1}}\n"
+        return FoundOrb(Source(f"orb{number}.yml", text), f"acme/orb{number}@1.0.0")
+
+
+class Endless(Circular):
+    """Every orb imports another one, without end."""
+
+    def find(self, reference: OrbReference) -> FoundOrb:
+        number = int(reference.name.removeprefix("orb"))
+        text = f"version: 2.1\norbs: {{next: acme/orb{number + 1}@1}}\n"
+        return FoundOrb(Source(f"orb{number}.yml", text), f"acme/orb{number}@1.0.0")
+
+
+@pytest.mark.parametrize("sources", [Circular(), Endless()])
+def test_orbs_that_import_each_other_without_end_are_refused(sources: Circular) -> None:
+    text = f"version: 2.1\norbs: {{a: acme/orb0@1}}\njobs: {{build: {{{JOB}, steps: [checkout]}}}}\n"
+    assert codes(text, orbs=sources) == {"orb-cycle"}
+
+
+@pytest.mark.parametrize(
+    "pattern", ["(a*)*(a*)*(a*)*b", "(a|aa)+$", "((a{1000}){1000}){1000}", "a{99999999}", "(" * 5000, "(x+x+)+y"]
+)
+def test_a_pattern_that_blows_up_ends_in_time(pattern: str) -> None:
+    try:
+        assert full_match(pattern, "a" * 60 + "!") is False
+    except BadRegex as error:
+        assert "regular expression" in str(error)
+
+
+def test_a_pattern_that_blows_up_in_a_filter_is_no_matter_until_it_is_matched() -> None:
+    text = f"""
+version: 2.1
+jobs:
+  build: {{{JOB}, steps: [checkout]}}
+workflows:
+  main:
+    when: {{matches: {{pattern: "((a{{900}}){{900}})", value: << pipeline.git.branch >>}}}}
+    jobs:
+      - build: {{filters: {{branches: {{only: "/(a+)+$/"}}}}}}
+"""
+    assert codes(text, values={"pipeline.git.branch": "a" * 50}) == {"bad-regex"}
+
+
+def test_thousands_of_mistakes_are_cut_to_what_can_be_read() -> None:
+    jobs = "\n".join(f"  job{n}: {{{JOB}, steps: [nothing{n}]}}" for n in range(1000))
+    invoked = "\n".join(f"      - job{n}" for n in range(1000))
+    text = f"version: 2.1\njobs:\n{jobs}\nworkflows:\n  main:\n    jobs:\n{invoked}\n"
+    assert 100 <= len(errors(text)) <= 200
+
+
+def test_an_expression_or_section_nested_beyond_reason_is_refused() -> None:
+    deep = "(" * 3000 + "true" + ")" * 3000
+    sections = "<<# pipeline.number >>" * 300 + "<</ pipeline.number >>" * 300
+    for value in (f"<< {deep} >>", sections, f"<< {'not ' * 3000}true >>"):
+        text = (
+            f"version: 2.1\njobs: {{build: {{{JOB}, environment: {{A: '{value}'}}, steps: [checkout]}}}}\n"
+        )
+        assert codes(text) <= {"expression-syntax", "unclosed-tag"}
+        assert codes(text)
