@@ -37,7 +37,11 @@ def configuration(jobs: int) -> str:
     for job in range(jobs):
         lines += [f"  job{job}:", "    executor: ruby", "    steps:"]
         for command in range(10):
-            lines += [f"      - command{command}:", f"          name: job{job}", f"          times: {job}"]
+            lines += [
+                f"      - command{command}:",
+                f"          name: job{job}",
+                f"          times: {job}",
+            ]
     lines += ["workflows:", "  main:", "    jobs:", *(f"      - job{job}" for job in range(jobs))]
     return "\n".join(lines) + "\n"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from pipeline.config.code_pages import code_documents
+from pipeline.code_pages import code_documents
 from pipeline.orb import find_orbs, load_sections
 from pipeline.settings_reference import reference
 

@@ -152,7 +152,7 @@ def schema(run: Run) -> None:
 @command(name="explain", help={"code": "a code, as it stands in [brackets] behind a finding"})
 def explain(run: Run, code: str) -> None:
     """Say what a finding's code means, with an example that has it and one that does not."""
-    from pipeline.config.code_pages import explain_code
+    from pipeline.code_pages import explain_code
 
     run.console.result(explain_code(code))
 
@@ -179,7 +179,7 @@ def _show(
     if json:
         run.console.result(findings_json(findings))
     elif sarif:
-        from pipeline.config.sarif import findings_sarif
+        from pipeline.sarif import findings_sarif
 
         run.console.result(findings_sarif(findings, root=run.root))
     elif short:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pipeline.config.codes import CODES
-    from pipeline.config.compiler import check, compile  # noqa: A004  # the name that users look for
+    from pipeline.config.compiler import check, compile  # the name that users look for
     from pipeline.config.findings import ConfigError, Finding
     from pipeline.config.model import CompiledConfig, Job, Step, Workflow, WorkflowJob
     from pipeline.config.nodes import Source

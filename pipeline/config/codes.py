@@ -1,4 +1,4 @@
-"""The codes that findings carry. Each has a page in ``docs/config-codes``; see :mod:`.code_pages`."""
+"""The codes that findings carry. Each has a page in ``docs/config-codes``: ``pipeline/code_pages.py``."""
 
 from __future__ import annotations
 
@@ -79,11 +79,12 @@ _WARNINGS = {
     "filter-never": "Filters can never match.",
     "requires-filtered": "A job requires one that its filters leave out.",
     "plain-secret": "A secret seems to be written in plain text.",
+    "ignored-key": "A step has a key that CircleCI passes over.",
     "deprecated-key": "A key is deprecated.",
     "deprecated-image": "An image is deprecated.",
     "cache-key-constant": "A cache's key never changes, so that the cache is never renewed.",
     "cache-key-always-changes": "A cache's key changes with every run, so that the cache is never hit.",
-    "always-true": "A condition is a text, and so always true.",
+    "always-true": "A condition can be nothing but true.",
     "overrides-built-in": "A command has the name of a built-in step.",
     "serial-group-twice": "Two jobs of a workflow are in the same serial group.",
     "orb-not-locked": "A vendored orb is not in the lock file.",

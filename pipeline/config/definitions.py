@@ -10,7 +10,7 @@ from pipeline.config.logic import check_condition
 from pipeline.config.namespace import Element, Namespace
 from pipeline.config.nodes import Mapping, Node, Scalar, Sequence
 from pipeline.config.parameters import read_declarations
-from pipeline.config.schema import EXECUTOR_FIELDS, EXECUTOR_TYPES, JOB_FIELDS, STEPS
+from pipeline.config.schema import EXECUTOR_FIELDS, EXECUTOR_TYPES, JOB_FIELDS, STEPS, step_name
 from pipeline.config.spec import Checker
 from pipeline.config.values import show, yaml_type
 from pipeline.errors import did_you_mean
@@ -267,8 +267,9 @@ def check_steps(node: Node, namespace: Namespace, checker: Checker) -> None:
 
 def _check_step(item: Node, namespace: Namespace, checker: Checker) -> None:
     if type(item) is Scalar and isinstance(item.value, str):
-        if item.value in STEPS and not _overridden(item.value, namespace):
-            check_bare(item.value, item, checker)
+        name = step_name(item.value)
+        if name in STEPS and not _overridden(item.value, namespace):
+            check_bare(name, item, checker)
         return
     if type(item) is not Mapping or len(item.entries) != 1:
         _bad_shape(item, checker)
@@ -280,8 +281,8 @@ def _check_step(item: Node, namespace: Namespace, checker: Checker) -> None:
         check_conditional(name, body, namespace, checker)
     elif name == "steps":
         check_steps(body, namespace, checker)
-    elif name in STEPS:
-        check_built_in(name, body, item, checker)
+    elif (own := step_name(name)) in STEPS:
+        check_built_in(own, body, item, checker)
 
 
 def _overridden(name: str, namespace: Namespace) -> bool:

@@ -25,7 +25,7 @@ from pipeline.config.parameters import (
     mismatch,
     type_error,
 )
-from pipeline.config.schema import EXECUTOR_TYPES, JOB_FIELDS, STEPS
+from pipeline.config.schema import EXECUTOR_TYPES, JOB_FIELDS, STEPS, step_name
 from pipeline.config.scope import Compilation, Scope, Value
 from pipeline.config.spec import Checker
 from pipeline.config.values import yaml_type
@@ -279,8 +279,8 @@ class Expander:
     ) -> None:
         namespace = scope.namespace
         if ("command", name) not in namespace.elements:
-            if name in STEPS:
-                self._built_in(name, body, item, scope, into)
+            if (own := step_name(name)) in STEPS:
+                self._built_in(own, name, body, item, scope, into)
                 return
             if name == "steps" and body is not None:
                 self.steps(body, scope, into)
@@ -349,9 +349,15 @@ class Expander:
         )
 
     def _built_in(
-        self, name: str, body: Node | None, item: Node, scope: Scope, into: list[ExpandedStep]
+        self,
+        name: str,
+        written: str,
+        body: Node | None,
+        item: Node,
+        scope: Scope,
+        into: list[ExpandedStep],
     ) -> None:
-        mark = item.keys[name] if type(item) is Mapping else item.mark
+        mark = item.keys[written] if type(item) is Mapping else item.mark
         checker = Checker(
             self.compilation.report, frame=scope.frame, lenient=scope.namespace.is_imported
         )
@@ -550,18 +556,19 @@ def _argument_value(value: Value, scope: Scope, kind: str) -> Any:
     if kind == "steps" and type(value) is Sequence:
         return StepsArgument(value, scope)
     if type(value) is Scalar:
-        return value.value
+        # A value that the pipeline does not have, as the tag of a branch's, is an empty text.
+        return "" if value.value is None and kind == "string" else value.value
     return to_data(value)
 
 
 def environment_map(node: Node) -> Node:
     """Return an environment as a mapping, from any of the shapes that it may be written in."""
-    if type(node) is Mapping or type(node) is Scalar:
+    if type(node) is Mapping:
         return node
-    assert type(node) is Sequence
+    items = node.items if type(node) is Sequence else [node]
     entries: dict[str, Node] = {}
     keys: dict[str, Mark] = {}
-    for item in node.items:
+    for item in items:
         if type(item) is Mapping:
             entries |= item.entries
             keys |= item.keys

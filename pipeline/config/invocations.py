@@ -219,15 +219,6 @@ class Invoker:
         scope = Scope(self.namespace, None, frame)
         names = sorted(parameters.entries)
         values = [self._matrix_values(parameters, name, scope) for name in names]
-        for name in names:
-            if name in written.options:
-                raise self._matrix_error(
-                    f"{name!r} is both a parameter of the matrix and an argument",
-                    parameters,
-                    frame,
-                    name,
-                    "keep one of them",
-                )
         count = 1
         for listed in values:
             count *= len(listed)
@@ -339,8 +330,7 @@ class Invoker:
             parts = [_name_part(chosen[key]) for key in sorted(chosen)]
             name = "-".join([written.name, *parts])
         made = Invocation(workflow, item, name, name, written.mark, alias)
-        parts = [self._read_requires, self._read_filters, self._read_rest]
-        for part in parts:
+        for part in (self._read_requires, self._read_filters, self._read_rest):
             with contextlib.suppress(Poisoned):
                 part(made, options, scope)
         if not made.filtered_out:
@@ -516,7 +506,9 @@ class Invoker:
         given = {
             key: node
             for key, node in options.items()
-            if key not in KEYS and not (key == "upstream" and not self.namespace.has_tags)
+            if key not in KEYS
+            and key not in chosen  # The matrix' value wins.
+            and not (key == "upstream" and not self.namespace.has_tags)
         }
         plain = (
             not given and not chosen and "pre-steps" not in options and "post-steps" not in options

@@ -46,7 +46,7 @@ def _document_parts() -> dict[str, Any]:
 
 
 def _orb(parts: dict[str, Any]) -> dict[str, Any]:
-    extra: dict[str, Any] = dict.fromkeys(("description", "display", "examples", "version"), {})
+    extra: dict[str, Any] = {key: {} for key in ("description", "display", "examples", "version")}
     return {"type": "object", "properties": parts | extra, "additionalProperties": False}
 
 

@@ -46,14 +46,23 @@ def check_condition(node: Node, checker: Checker, depth: int = 0) -> bool:
             hint="join several with `and:` and a list",
         )
     operator, operand = next(iter(node.entries.items()))
-    if operator not in OPERATORS:
+    if operator == "condition":
         return checker.error(
             "bad-condition",
-            f"{operator!r} is not a logic operator",
+            "`condition` belongs to a step's `when`; here the condition itself is expected",
             node,
             operator,
-            did_you_mean(operator, OPERATORS) or f"known here: {', '.join(OPERATORS)}",
+            "leave out `condition:`, and indent what is below it less",
         )
+    if operator not in OPERATORS:
+        checker.report.warn(
+            "always-true",
+            f"{operator!r} is not a logic operator, and a mapping as such is always true",
+            node,
+            key=operator,
+            hint=did_you_mean(operator, OPERATORS) or f"known here: {', '.join(OPERATORS)}",
+        )
+        return True
     if operator == "not":
         return check_condition(operand, checker, depth + 1)
     if operator == "matches":

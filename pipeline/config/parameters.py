@@ -169,8 +169,8 @@ def _read_declaration(
     if kind not in types:
         report.error(
             code,
-            f"{show(to_data(kind_node))} is not a type of "
-            f"{'pipeline ' * pipeline}parameters{' of executors' * of.startswith('executor')}; expected one of {', '.join(types)}",
+            f"{show(to_data(kind_node))} is not a type of {'pipeline ' * pipeline}parameters"
+            f"{' of executors' * of.startswith('executor')}; expected one of {', '.join(types)}",
             kind_node,
             hint=did_you_mean(str(kind), types),
         )

@@ -7,6 +7,7 @@ else stands in quotes. The emitting itself is the library's.
 from __future__ import annotations
 
 import io
+import math
 import re
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -83,7 +84,7 @@ def _plain(value: Any) -> str:
 
 
 def _float(value: float) -> str:
-    if value != value:
+    if math.isnan(value):
         return ".nan"
     if value in (float("inf"), float("-inf")):
         return ".inf" if value > 0 else "-.inf"

@@ -51,8 +51,8 @@ class Limits:
 
 def _events(text: str) -> Callable[[], Any]:
     """Return what gives the parser's next event; libyaml's where PyYAML was built with it."""
-    take = _Parser(text).get_event if _Parser is not None else yaml.Loader(text).get_event
-    return take
+    parser = _Parser(text) if _Parser is not None else yaml.Loader(text)
+    return parser.get_event
 
 
 def read_document(

@@ -31,6 +31,8 @@ __all__ = [
     "JOB_FIELDS",
     "JOB_TYPES",
     "STEPS",
+    "step_name",
+    "step_schema",
 ]
 
 EXECUTOR_TYPES = ("docker", "machine", "macos")
@@ -43,14 +45,11 @@ TEXT_OR_NUMBER = OneOf(Text(), Number())
 NAMES = OneOf(Text(), ListOf(Text()))
 """A text, or a list of texts."""
 
+_VARIABLE = Text(r"[^=]+=(?s:.*)", "KEY=VALUE")
 ENVIRONMENT = OneOf(
     MapOf(SCALAR),
-    ListOf(
-        OneOf(
-            MapOf(SCALAR),
-            Text(r"[^=]+=(?s:.*)", "KEY=VALUE"),
-        )
-    ),
+    ListOf(OneOf(MapOf(SCALAR), _VARIABLE)),
+    _VARIABLE,
     Null(),
 )
 WHEN = Choice(("always", "on_success", "on_fail"))
@@ -150,7 +149,7 @@ _NAME_AND_WHEN: dict[str, Spec] = {"name": Text(), "when": WHEN}
 
 
 def _step(fields: dict[str, Spec], *required: str | tuple[str, ...]) -> Record:
-    return Record(fields | _NAME_AND_WHEN, required)
+    return Record(fields | _NAME_AND_WHEN, required, open=True)
 
 
 RUN = Record(
@@ -167,6 +166,7 @@ RUN = Record(
         "auto_rerun_delay": RERUN_DELAY,
     },
     ("command",),
+    open=True,
 )
 
 STEPS: dict[str, Spec] = {
@@ -202,6 +202,14 @@ BARE_STEPS = frozenset(
     {"checkout", "setup_remote_docker", "add_ssh_keys", "install_signing_bundle"}
 )
 """Built-in steps that need no keys."""
+
+
+def step_name(written: str) -> str:
+    """Return a built-in step's own name: ``save-cache`` is taken for ``save_cache``."""
+    if "-" in written:
+        own = written.replace("-", "_")
+        return own if own in STEPS else written
+    return written
 
 
 def step_schema() -> dict[str, Any]:

@@ -283,17 +283,19 @@ class MapOf(Spec):
 
 @dataclass(frozen=True, slots=True)
 class Record(Spec):
-    """A mapping with known keys.
+    """A mapping with known keys. A key without a value (null) counts as missing.
 
     Attributes:
         fields: the value of each key.
         required: keys that have to be there; an inner tuple means at least one of these.
-        nulls: whether a key without a value is taken as one that is missing.
+        docs: descriptions of keys, for editors.
+        open: whether an unknown key is passed over, with a warning.
     """
 
     fields: Map[str, Spec]
     required: tuple[str | tuple[str, ...], ...] = ()
     docs: Map[str, str] = field(default_factory=dict)
+    open: bool = False
     kinds = ("Mapping",)
 
     def inside(self, node: Node, checker: Checker) -> bool:
@@ -302,9 +304,17 @@ class Record(Spec):
         right = True
         for key, value in node.entries.items():
             spec = self.fields.get(key)
-            if spec is None and checker.lenient:
-                continue
-            if spec is None:
+            if spec is None and (self.open or checker.lenient):
+                if not checker.lenient:
+                    checker.report.warn(
+                        "ignored-key",
+                        f"extraneous key [{key}]: CircleCI passes over it",
+                        node,
+                        key=key,
+                        hint=did_you_mean(key, self.fields)
+                        or f"known keys: {', '.join(self.fields)}",
+                    )
+            elif spec is None:
                 right = checker.error(
                     "unknown-key",
                     f"extraneous key [{key}] is not permitted",
@@ -312,13 +322,16 @@ class Record(Spec):
                     key,
                     did_you_mean(key, self.fields) or f"permitted keys: {', '.join(self.fields)}",
                 )
-            elif not spec.check(value, checker):
+            elif not is_null(value) and not spec.check(value, checker):
                 right = False
         for wanted in self.required:
             names = (wanted,) if isinstance(wanted, str) else wanted
-            if not any(name in node.entries for name in names):
+            if all(is_null(node.entries.get(name)) for name in names):
                 right = checker.error(
-                    "missing-key", f"required key [{' or '.join(names)}] not found", node
+                    "missing-key",
+                    f"required key [{' or '.join(names)}] not found",
+                    node,
+                    hint=_misspelled(names, node, self.fields),
                 )
         return right
 
@@ -331,13 +344,26 @@ class Record(Spec):
                 | ({"description": self.docs[key]} if key in self.docs else {})
                 for key, spec in self.fields.items()
             },
-            "additionalProperties": False,
+            "additionalProperties": self.open,
         }
         if plain := [key for key in self.required if isinstance(key, str)]:
             schema["required"] = plain
         if groups := [keys for keys in self.required if not isinstance(keys, str)]:
             schema["allOf"] = [{"anyOf": [{"required": [key]} for key in keys]} for keys in groups]
         return schema
+
+
+def _misspelled(names: tuple[str, ...], node: Mapping, known: Map[str, Spec]) -> str | None:
+    """Return a word on an unknown key that may be the missing one."""
+    for key in node.entries:
+        if key not in known and did_you_mean(key, names):
+            return f"is {key!r} meant to be {names[0]!r}?"
+    return None
+
+
+def is_null(node: Node | None) -> bool:
+    """Return whether a value is missing, or null."""
+    return node is None or (type(node) is Scalar and node.value is None)
 
 
 @dataclass(frozen=True, slots=True, init=False)

@@ -22,7 +22,9 @@ from pipeline.config.reader import Limits, read_document
 from tests.conformance.support import load_cases
 
 SLOW_S = 5.0
-LIMITS = Limits(nodes=50_000, steps=5_000, expanded_nodes=100_000, expanded_text=1_000_000, jobs=500)
+LIMITS = Limits(
+    nodes=50_000, steps=5_000, expanded_nodes=100_000, expanded_text=1_000_000, jobs=500
+)
 WORDS = (
     "<<", ">>", "<< parameters.x >>", "<<# parameters.x >>", "<</ parameters.x >>", "\\<<", "<< pipeline.number >>",
     "<< matrix.x >>", "true", "null", "[]", "{}", "0", "1e999", "-", "- ", ": ", "&a ", "*a", "<<: *a", "!!str ",
@@ -64,7 +66,9 @@ def mutate_data(value: Any, pool: list[Any], rng: random.Random) -> Any:
         if action == 0:
             del changed[key]
         elif action == 1:
-            changed[rng.choice(("x", "name", "steps", "jobs", "when", "run", "", key.upper()))] = changed.pop(key)
+            changed[rng.choice(("x", "name", "steps", "jobs", "when", "run", "", key.upper()))] = (
+                changed.pop(key)
+            )
         else:
             changed[key] = rng.choice(pool)
         return changed
@@ -128,7 +132,11 @@ def main(argv: list[str]) -> int:
             compiled += 1
         except Exception:
             failures += 1
-            print(f"--- seed {options.seed}, input {count}\n{text}\n---", traceback.format_exc(), flush=True)
+            print(
+                f"--- seed {options.seed}, input {count}\n{text}\n---",
+                traceback.format_exc(),
+                flush=True,
+            )
     print(f"{count:,} configurations, {failures} failures")
     return 1 if failures else 0
 

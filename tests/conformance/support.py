@@ -216,7 +216,7 @@ def _scalar(data: Mapping[str, Any], _: Path) -> Iterator[str]:
     if root is not None and "value" in data:
         value = to_data(root)["value"]
         wanted = data["value"]
-        nan = value != value and wanted != wanted
+        nan = str(value) == str(wanted) == "nan"
         if not nan and not (same(value, wanted) and isinstance(value, type(wanted))):
             yield f"{data['yaml']} is {value!r}, expected {wanted!r}"
 

@@ -15,7 +15,7 @@ from pipeline.config.lint.survey import (
 )
 from pipeline.config.namespace import Element, Namespace
 from pipeline.config.nodes import Mapping, Node, Scalar, Sequence
-from pipeline.config.schema import STEPS
+from pipeline.config.schema import STEPS, step_name
 
 __all__ = ["take_survey"]
 
@@ -114,7 +114,7 @@ class _Surveyor:
         self, name: str, body: Node | None, item: Scalar | Mapping, space: Namespace, refs: set[Ref]
     ) -> None:
         if ("command", name) not in space.elements:
-            if name in STEPS:
+            if step_name(name) in STEPS:
                 self._built_in(name, body, item)
                 return
             if name in ("when", "unless", "steps"):

@@ -250,7 +250,10 @@ workflows:
 A workflow's condition is a bare expression with a tag inside of it. The tag is replaced first, and what \
 is left is a text; a text that is not empty counts as true. The workflow always runs.
 
-Write the whole expression without `<< >>`, or put all of it into one tag.""",
+Write the whole expression without `<< >>`, or put all of it into one tag.
+
+A mapping whose key is none of `and`, `or`, `not`, `equal` and `matches` is always true as well: mostly \
+the operator is misspelled.""",
         """\
 version: 2.1
 jobs:

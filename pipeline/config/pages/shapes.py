@@ -318,6 +318,33 @@ workflows:
 """,
     ),
     CodePage(
+        "ignored-key",
+        """\
+A built-in step has a key that it does not know. CircleCI passes over such keys without a word, so that a \
+misspelled one does nothing, and nobody is told. The job runs all the same, so this is a warning.
+
+Correct the key, or remove it. Keys of jobs, executors and workflows are another matter: there CircleCI \
+refuses what it does not know ([`unknown-key`](unknown-key.md)).""",
+        """\
+version: 2.1
+jobs:
+  build:
+    docker: [{image: cimg/ruby:3.2.2}]
+    steps:
+      - checkout
+      - run: {command: bin/rails test, no_output_timout: 20m}
+""",
+        """\
+version: 2.1
+jobs:
+  build:
+    docker: [{image: cimg/ruby:3.2.2}]
+    steps:
+      - checkout
+      - run: {command: bin/rails test, no_output_timeout: 20m}
+""",
+    ),
+    CodePage(
         "environment-number",
         """\
 A whole number of seven or more digits in an environment does not reach the job as it is written: \

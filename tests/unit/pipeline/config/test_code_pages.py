@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.config.code_examples import example_findings
-from pipeline.config.code_pages import CODE_PAGES, code_documents, explain_code
+from pipeline.code_examples import example_findings
+from pipeline.code_pages import CODE_PAGES, code_documents, explain_code
 from pipeline.config.codes import CODES
 from pipeline.config.pages.page import CodePage
 from pipeline.config.rendering import findings_short

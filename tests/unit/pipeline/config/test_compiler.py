@@ -139,7 +139,6 @@ workflows:
     assert found == [
         ("unknown-key", 4, "jobs.build.docker[0].imagee"),
         ("missing-key", 6, "jobs.build.steps[0].run"),
-        ("unknown-key", 6, "jobs.build.steps[0].run.comand"),
         ("unknown-command", 7, "jobs.build.steps[1]"),
         ("wrong-type", 8, "jobs.build.steps[2].save_cache.paths"),
         ("unknown-job", 12, "workflows.main.jobs[0]"),

@@ -139,18 +139,29 @@ class Endless(Circular):
 
 @pytest.mark.parametrize("sources", [Circular(), Endless()])
 def test_orbs_that_import_each_other_without_end_are_refused(sources: Circular) -> None:
-    text = f"version: 2.1\norbs: {{a: acme/orb0@1}}\njobs: {{build: {{{JOB}, steps: [checkout]}}}}\n"
+    text = (
+        f"version: 2.1\norbs: {{a: acme/orb0@1}}\njobs: {{build: {{{JOB}, steps: [checkout]}}}}\n"
+    )
     assert codes(text, orbs=sources) == {"orb-cycle"}
 
 
 @pytest.mark.parametrize(
-    "pattern", ["(a*)*(a*)*(a*)*b", "(a|aa)+$", "((a{1000}){1000}){1000}", "a{99999999}", "(" * 5000, "(x+x+)+y"]
+    "pattern",
+    [
+        "(a*)*(a*)*(a*)*b",
+        "(a|aa)+$",
+        "((a{1000}){1000}){1000}",
+        "a{99999999}",
+        "(" * 5000,
+        "(x+x+)+y",
+    ],
 )
 def test_a_pattern_that_blows_up_ends_in_time(pattern: str) -> None:
     try:
-        assert full_match(pattern, "a" * 60 + "!") is False
-    except BadRegex as error:
-        assert "regular expression" in str(error)
+        matches = full_match(pattern, "a" * 60 + "!")
+    except BadRegex:
+        matches = False
+    assert matches is False
 
 
 def test_a_pattern_that_blows_up_in_a_filter_is_no_matter_until_it_is_matched() -> None:
@@ -178,8 +189,7 @@ def test_an_expression_or_section_nested_beyond_reason_is_refused() -> None:
     deep = "(" * 3000 + "true" + ")" * 3000
     sections = "<<# pipeline.number >>" * 300 + "<</ pipeline.number >>" * 300
     for value in (f"<< {deep} >>", sections, f"<< {'not ' * 3000}true >>"):
-        text = (
-            f"version: 2.1\njobs: {{build: {{{JOB}, environment: {{A: '{value}'}}, steps: [checkout]}}}}\n"
-        )
+        job = f"{JOB}, environment: {{A: '{value}'}}, steps: [checkout]"
+        text = f"version: 2.1\njobs: {{build: {{{job}}}}}\n"
         assert codes(text) <= {"expression-syntax", "unclosed-tag"}
         assert codes(text)

@@ -8,8 +8,8 @@ from typing import Any
 
 from pipeline.config.codes import CODES
 from pipeline.config.findings import Call, Finding
-from pipeline.config.sarif import findings_sarif
 from pipeline.errors import Location
+from pipeline.sarif import findings_sarif
 
 FILE = ".circleci/config.yml"
 ROOT = Path("/repository")

@@ -10,7 +10,7 @@ from pipeline.config.codes import CODES
 from pipeline.config.compiler import check
 from pipeline.config.lint import RULES
 
-ELSEWHERE = {"always-true", "serial-group-twice", "orb-not-locked"}
+ELSEWHERE = {"always-true", "ignored-key", "serial-group-twice", "orb-not-locked"}
 """Warnings of the compiler itself."""
 
 

@@ -92,7 +92,7 @@ def code_documents() -> dict[str, str]:
 
 
 def _document(page: CodePage) -> str:
-    from pipeline.config.code_examples import example_findings
+    from pipeline.code_examples import example_findings
     from pipeline.config.rendering import render_findings
 
     code = CODES[page.code]

@@ -85,7 +85,7 @@ def _driver(codes: Sequence[str]) -> dict[str, Any]:
 
 
 def _rule(name: str) -> dict[str, Any]:
-    from pipeline.config.code_pages import CODE_PAGES, page_markdown
+    from pipeline.code_pages import CODE_PAGES, page_markdown
 
     code, page = CODES[name], CODE_PAGES[name]
     properties: dict[str, Any] = {
