@@ -30,11 +30,12 @@ test: $(STAMP) ## run lint, types and all the tests that this machine can run
 unit: $(STAMP) ## run the fast tests, which need nothing but Python
 	$(BIN)/python -m pytest tests/unit
 
-check: $(STAMP) ## lint, format, types and import directions
+check: $(STAMP) ## lint, format, types, import directions and this project's own pipeline
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/orbyard ci.validate --strict
 
 format: $(STAMP) ## format the code, and regenerate the pages made from it
 	$(BIN)/ruff check --fix .

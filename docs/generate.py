@@ -10,6 +10,7 @@ from pipeline.orb import find_orbs, load_sections
 from pipeline.settings_reference import reference
 
 DOCS = Path(__file__).resolve().parent
+sys.path.insert(0, str(DOCS.parent))
 
 SETTINGS_HEAD = """\
 # Settings
@@ -36,7 +37,37 @@ def pages() -> dict[str, str]:
     """Return the text of each generated page by its file name."""
     settings = SETTINGS_HEAD + reference(load_sections(find_orbs())).rstrip() + "\n"
     codes = {f"config-codes/{name}": text for name, text in code_documents().items()}
-    return {"settings.md": settings, **codes}
+    return {"settings.md": settings, "conformance.md": conformance(), **codes}
+
+
+CONFORMANCE_HEAD = """\
+# Conformance
+
+<!-- Made by `make docs` from tests/conformance. -->
+
+What the configuration compiler does, rule by rule. Each line is a case that the test suite runs: **✓**
+compiles to what CircleCI would run, **✗** is refused with an error. A line in *italics* is this
+project's choice, where CircleCI's documentation says nothing and nothing could be read off published
+configurations and their compiled form. The cases themselves, with the configuration of each and what is
+expected, are in `tests/conformance/cases`.
+"""
+
+
+def conformance() -> str:
+    """Return the page that says rule by rule what holds."""
+    from tests.conformance.support import load_cases, load_rules
+
+    cases = load_cases()
+    refused = sum(case.is_refused for case in cases)
+    lines = [CONFORMANCE_HEAD, f"{len(cases)} cases: {len(cases) - refused} ✓, {refused} ✗.", ""]
+    for rule, title in load_rules().items():
+        lines += [f"## {rule}: {title}", ""]
+        for case in cases:
+            if case.rule == rule:
+                text = f"*{case.title}*" if case.data.get("inferred") else case.title
+                lines.append(f"- {'✗' if case.is_refused else '✓'} {text}")
+        lines.append("")
+    return "\n".join(lines)
 
 
 def main(check: bool) -> int:

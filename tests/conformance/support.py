@@ -59,6 +59,12 @@ def load_cases(folder: Path = CASES) -> tuple[Case, ...]:
     return tuple(found)
 
 
+def load_rules() -> dict[str, str]:
+    """Return what each rule is about."""
+    rules: dict[str, str] = read_yaml((CASES.parent / "rules.yml").read_text(encoding="utf-8"))
+    return rules
+
+
 def run_case(case: Case, folder: Path) -> list[str]:
     """Return what is not as the case says; nothing where all is."""
     return list(_RUNNERS[case.kind](case.data, folder))

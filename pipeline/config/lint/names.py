@@ -32,19 +32,18 @@ def find_overridden_steps(survey: Survey, report: Report) -> None:
 
 
 def find_shadowed_names(survey: Survey, report: Report) -> None:
-    """Warn of a command that has the name of a job: which of the two is meant shows at the call only."""
-    for document in survey.documents:
-        commands = document.root.get("commands")
-        for kind, name in document.elements:
-            if (
-                kind == "command"
-                and ("job", name) in document.elements
-                and type(commands) is Mapping
-            ):
-                report.warn(
-                    "name-shadowed",
-                    f"{name!r} is the name of a command and of a job",
-                    commands,
-                    key=name,
-                    hint="rename one of them to avoid confusion",
-                )
+    """Warn of a command that has the name of a job: which of the two is meant shows at the call only.
+
+    Not in orbs, where a job that runs a command and nothing else is mostly called as the command is.
+    """
+    commands = survey.root.get("commands")
+    for kind, name in survey.namespace.elements:
+        shadowed = kind == "command" and ("job", name) in survey.namespace.elements
+        if shadowed and type(commands) is Mapping:
+            report.warn(
+                "name-shadowed",
+                f"{name!r} is the name of a command and of a job",
+                commands,
+                key=name,
+                hint="rename one of them to avoid confusion",
+            )
