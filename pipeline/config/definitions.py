@@ -27,7 +27,8 @@ SECTIONS = {
 
 _ELEMENT_NAME = re.compile(r"[a-z][a-z\d_-]*\Z")
 _JOB_NAME = re.compile(r"[A-Za-z][A-Za-z\s\d_-]*\Z")
-_OLD_JOB_NAME = re.compile(r"[A-Za-z0-9][^\n]*\Z")
+_OLD_JOB_NAME = re.compile(r".+\Z", re.DOTALL)
+"""Of processed configurations too, where a workflow's `name:` can be anything."""
 _COMMON = ("parameters", "description")
 _KEYS = {
     "command": ("steps", *_COMMON),
@@ -50,7 +51,8 @@ def read_elements(namespace: Namespace, report: Report) -> None:
         folded: dict[str, str] = {}
         for name, definition in node.entries.items():
             _check_name(namespace, kind, name, node, report)
-            if kind == "job" and (first := folded.setdefault(name.lower(), name)) != name:
+            unique = kind == "job" and namespace.has_tags
+            if unique and (first := folded.setdefault(name.lower(), name)) != name:
                 report.error(
                     "duplicate-job",
                     f"the jobs {first!r} and {name!r} differ in upper and lower case only",
