@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -18,7 +19,15 @@ if TYPE_CHECKING:
     from pipeline.config.nodes import Source
     from pipeline.config.orb_references import OrbSources
 
-__all__ = ["CompileOptions", "ci_settings", "compile_options", "json_text", "read_config"]
+__all__ = [
+    "CompileOptions",
+    "ci_settings",
+    "compile_options",
+    "json_text",
+    "orb_overrides",
+    "project_folder",
+    "read_config",
+]
 
 _LARGEST_FILE = 20_000_000
 """Bytes of a file that is read at all; the compiler's own limit is far below, and says more."""
@@ -26,23 +35,44 @@ _LARGEST_FILE = 20_000_000
 
 @dataclass(frozen=True, slots=True)
 class CompileOptions:
-    """Keyword arguments of :func:`pipeline.config.compile`."""
+    """What the flags and settings of a run mean.
 
-    parameters: Mapping[str, Any]
+    Attributes:
+        file_parameters: pipeline parameters of ``--params-file``.
+        written_parameters: those of ``--param``, as texts.
+        values: pipeline values, given ones and those of the checkout.
+        orbs: where orbs come from.
+        disabled: codes of warnings that are not wanted.
+        all_workflows: whether to check workflows as well whose condition is false.
+    """
+
+    file_parameters: Mapping[str, Any]
+    written_parameters: Mapping[str, str]
     values: Mapping[str, Any]
     orbs: OrbSources
     disabled: tuple[str, ...]
     all_workflows: bool
 
-    def keywords(self) -> dict[str, Any]:
-        """Return them by name."""
+    def keywords(self, source: Source) -> dict[str, Any]:
+        """Return them as the keyword arguments of :func:`pipeline.config.compile` for a configuration."""
         return {
-            "parameters": self.parameters,
+            "parameters": {
+                **self.file_parameters,
+                **_as_declared(source, self.written_parameters),
+            },
             "values": self.values,
             "orbs": self.orbs,
             "disabled": self.disabled,
             "all_workflows": self.all_workflows,
         }
+
+
+def project_folder(run: Run) -> Path:
+    """Return the project's folder; outside of any, the one that the user stands in."""
+    try:
+        return run.root
+    except InvalidInput:
+        return run.cwd
 
 
 def ci_settings(run: Run) -> CiSettings:
@@ -54,7 +84,23 @@ def ci_settings(run: Run) -> CiSettings:
     from pipeline.ci_settings import SECTIONS
     from pipeline.settings import load_settings
 
-    return load_settings(run.root, SECTIONS, environ=run.environ, others=True).get(CiSettings)
+    settings = load_settings(project_folder(run), SECTIONS, environ=run.environ, others=True)
+    return settings.get(CiSettings)
+
+
+def orb_overrides(settings: CiSettings) -> dict[str, str]:
+    """Return where ``ci.orbs`` takes orbs from, by ``namespace/name``.
+
+    Raises:
+        InvalidInput: one of them has no namespace, or no path.
+    """
+    for name, path in settings.orbs.items():
+        if "/" not in name or not isinstance(path, str):
+            raise InvalidInput(
+                f"ci.orbs takes paths by namespace/name, found {name}: {path}",
+                hint="name orbs without their version, as `acme/deploy: ../deploy-orb/src`",
+            )
+    return dict(settings.orbs)
 
 
 def compile_options(
@@ -76,35 +122,52 @@ def compile_options(
     """
     from pipeline.orb_store import RepositoryOrbs
 
-    settings = ci_settings(run)
-    given = dict(_pair(text, "--value") for text in value)
+    settings, root = ci_settings(run), project_folder(run)
+    return CompileOptions(
+        _parameters_file(run, params_file) if params_file else {},
+        dict(_pair(text, "--param") for text in param),
+        CheckoutValues(root, _values(value, branch, tag)),
+        RepositoryOrbs(root, orb_overrides(settings) | dict(_orb(run, text) for text in orb)),
+        (*_codes(settings.disable, "ci.disable"), *_codes(disable.split(","), "--disable")),
+        all_workflows,
+    )
+
+
+def _values(value: Iterable[str], branch: str, tag: str) -> dict[str, Any]:
     if branch and tag:
         raise InvalidInput(
             "a pipeline is for a branch or for a tag: give --branch or --tag, not both"
         )
+    given = {name: _typed(text) for name, text in (_pair(text, "--value") for text in value)}
     if branch:
         given["pipeline.git.branch"] = branch
     if tag:
         given |= {"pipeline.git.tag": tag, "pipeline.git.branch": None}
     _check_names(given)
-    overrides = {name: str(path) for name, path in settings.orbs.items()}
-    overrides |= {
-        name: str(run.cwd / path)
-        for name, path in (_pair(text, "--orb", typed=False) for text in orb)
-    }
-    return CompileOptions(
-        _parameters(run, param, params_file),
-        CheckoutValues(run.root, given),
-        RepositoryOrbs(run.root, overrides),
-        _codes([*settings.disable, *disable.split(",")]),
-        all_workflows,
-    )
+    return given
+
+
+def _orb(run: Run, text: str) -> tuple[str, str]:
+    name, path = _pair(text, "--orb", "namespace/name=path")
+    if "/" not in name:
+        raise InvalidInput(
+            f"--orb takes namespace/name=path, found {text!r}",
+            hint="name the orb as behind `orbs:`, with its namespace and without its version",
+        )
+    if not os.path.exists(run.cwd / path):
+        raise InvalidInput(f"--orb {text}: there is no file or folder {path}")
+    return name.partition("@")[0], str(run.cwd / path)
 
 
 def _check_names(values: Iterable[str]) -> None:
     from pipeline.config.pipeline_values import KNOWN_VALUES, is_known_value
 
     for name in values:
+        if name.startswith("pipeline.parameters."):
+            own = name.removeprefix("pipeline.parameters.")
+            raise InvalidInput(
+                f"{name!r} is a pipeline parameter", hint=f"give it by `--param {own}=…`"
+            )
         if not is_known_value(name):
             raise InvalidInput(
                 f"there is no pipeline value {name!r}",
@@ -112,28 +175,30 @@ def _check_names(values: Iterable[str]) -> None:
             )
 
 
-def _codes(words: Iterable[str]) -> tuple[str, ...]:
+def _codes(words: Iterable[str], origin: str) -> tuple[str, ...]:
     from pipeline.config.codes import CODES
 
     codes = tuple(word.strip() for word in words if word.strip())
     for code in codes:
         if code not in CODES:
             raise InvalidInput(
-                f"{code!r} is not the code of a warning", hint=did_you_mean(code, CODES)
+                f"{origin}: {code!r} is not the code of a warning",
+                hint=did_you_mean(code, CODES)
+                or "codes stand in [brackets] before each warning, as in warning[unused-orb]",
             )
         if CODES[code].severity == "error":
             raise InvalidInput(
-                f"{code!r} is an error, and cannot be turned off",
+                f"{origin}: {code!r} is an error, and cannot be turned off",
                 hint="CircleCI refuses the configuration for it",
             )
     return codes
 
 
-def _pair(text: str, flag: str, *, typed: bool = True) -> tuple[str, Any]:
+def _pair(text: str, flag: str, form: str = "name=value") -> tuple[str, str]:
     name, equals, value = text.partition("=")
-    if not equals or not name:
-        raise InvalidInput(f"{flag} takes name=value, found {text!r}")
-    return name.strip(), _typed(value) if typed else value
+    if not equals or not name.strip():
+        raise InvalidInput(f"{flag} takes {form}, found {text!r}")
+    return name.strip(), value
 
 
 def _typed(text: str) -> Any:
@@ -146,11 +211,28 @@ def _typed(text: str) -> Any:
     return "" if value is None and not text else value
 
 
-def _parameters(run: Run, param: Iterable[str], params_file: str) -> dict[str, Any]:
-    parameters: dict[str, Any] = {}
-    if params_file:
-        parameters |= _parameters_file(run, params_file)
-    return parameters | dict(_pair(text, "--param") for text in param)
+def _as_declared(source: Source, written: Mapping[str, str]) -> dict[str, Any]:
+    """Return the values of ``--param``, typed.
+
+    A value that YAML takes for a number or a boolean stays a text where the configuration declares one,
+    since a shell takes away the quotes that would say so.
+    """
+    values = {name: _typed(text) for name, text in written.items()}
+    if all(isinstance(value, str) for value in values.values()):
+        return values
+    from pipeline.config.findings import Report
+    from pipeline.config.nodes import Mapping as MappingNode
+    from pipeline.config.parameters import mismatch, read_declarations
+    from pipeline.config.reader import read_document
+
+    # What is wrong with the document is reported when it is compiled.
+    root = read_document(source, Report())
+    node = root.get("parameters") if type(root) is MappingNode else None
+    for name, declaration in read_declarations(node, Report(), pipeline=True).items():
+        if name in values and mismatch(declaration, values[name]):
+            text = written[name]
+            values[name] = values[name] if mismatch(declaration, text) else text
+    return values
 
 
 def _parameters_file(run: Run, name: str) -> dict[str, Any]:
@@ -159,12 +241,15 @@ def _parameters_file(run: Run, name: str) -> dict[str, Any]:
     from pipeline.config.reader import read_document
 
     report = Report()
-    root = read_document(_read_text(run, name), report)
+    hint = "--params-file takes a YAML or JSON file of names and values, as `run-e2e: true`"
+    root = read_document(_read_text(run, name, "parameters file", hint), report)
     if report.error_count:
         raise ConfigError(report.findings)
     data = to_data(root) if root is not None else {}
     if not isinstance(data, dict):
-        raise InvalidInput(f"{name}: pipeline parameters are a mapping of names to values")
+        raise InvalidInput(
+            f"{name}: pipeline parameters are a mapping of names to values", hint=hint
+        )
     return data
 
 
@@ -174,44 +259,59 @@ def read_config(run: Run, name: str = "") -> Source:
     Raises:
         InvalidInput: the file is missing or cannot be read.
     """
-    if name:
-        return _read_text(run, name)
-    return _read_text(run, str(run.root / ci_settings(run).config))
+    hint = "give its path, as `orbyard ci.validate path/to/config.yml`"
+    if not name:
+        name = str(project_folder(run) / ci_settings(run).config)
+    return _read_text(run, name, "config file", hint)
 
 
-def _read_text(run: Run, name: str) -> Source:
-    from pipeline.config.nodes import Source
+def _read_text(run: Run, name: str, kind: str, hint: str) -> Source:
+    """Return a file's text, or that of standard input.
 
-    if name == "-":
-        return Source("standard input", sys.stdin.read(_LARGEST_FILE))
+    Args:
+        run: the run, whose folder relative names count from.
+        name: the file, or ``-``.
+        kind: what it is, for the messages.
+        hint: what to do where there is none.
+    """
     path = run.cwd / name
-    shown = _shown(path, run)
+    shown = "standard input" if name == "-" else _shown(path, run)
     try:
-        if path.stat().st_size > _LARGEST_FILE:
-            raise InvalidInput(f"{shown} is larger than {_LARGEST_FILE:,} bytes")
-        return Source(shown, path.read_bytes().decode("utf-8-sig"))
+        if name == "-":
+            raw = sys.stdin.buffer.read(_LARGEST_FILE + 1) if sys.stdin else b""
+        else:
+            with path.open("rb") as file:
+                raw = file.read(_LARGEST_FILE + 1)
     except FileNotFoundError:
-        raise InvalidInput(
-            f'No config file found at "{shown}".',
-            hint="give its path: `orbyard ci.validate path/to/config.yml`",
-        ) from None
+        raise InvalidInput(f'No {kind} found at "{shown}".', hint=hint) from None
     except IsADirectoryError:
+        packing = "`orbyard config.pack` makes one file of a split configuration"
         raise InvalidInput(
-            f"{shown} is a folder",
-            hint="`orbyard config.pack` makes one file of a split configuration",
-        ) from None
-    except UnicodeDecodeError as error:
-        raise InvalidInput(
-            f"{shown} is not UTF-8 text: {error.reason} at byte {error.start}"
+            f"{shown} is a folder", hint=packing if kind == "config file" else hint
         ) from None
     except OSError as error:
         raise InvalidInput(f"{shown} cannot be read: {error.strerror}") from None
+    if len(raw) > _LARGEST_FILE:
+        raise InvalidInput(f"{shown} is larger than {_LARGEST_FILE:,} bytes")
+    return _decoded(shown, raw)
+
+
+def _decoded(shown: str, raw: bytes) -> Source:
+    from pipeline.config.nodes import Source
+
+    try:
+        return Source(shown, raw.decode("utf-8-sig"))
+    except UnicodeDecodeError as error:
+        raise InvalidInput(
+            f"{shown} is not UTF-8 text: {error.reason} at byte {error.start}",
+            hint="save it as UTF-8",
+        ) from None
 
 
 def _shown(path: Path, run: Run) -> str:
     """Return a path as findings name it: from the project's folder, as those of orbs are."""
     try:
-        return path.resolve().relative_to(run.root.resolve()).as_posix()
+        return path.resolve().relative_to(project_folder(run).resolve()).as_posix()
     except ValueError:
         return str(path)
 

@@ -19,7 +19,7 @@ _COMPILE_HELP = {
     "config": "the configuration; default is .circleci/config.yml, - is standard input",
     "param": "a pipeline parameter, as name=value; may be given several times",
     "params_file": "a YAML or JSON file with pipeline parameters",
-    "value": "a pipeline value, as pipeline.git.branch=main; may be given several times",
+    "value": "a pipeline value, as pipeline.trigger_source=api; may be given several times",
     "branch": "the branch that the pipeline is for; default is the one checked out",
     "tag": "the tag that the pipeline is for",
     "orb": "where to take an orb from, as namespace/name=path; may be given several times",
@@ -28,6 +28,7 @@ _COMPILE_HELP = {
 
 @command(
     name="process",
+    auto_shortflags=False,
     variadic="config",
     iterable=["param", "value", "orb", "config"],
     help={
@@ -68,7 +69,7 @@ def process(
     )
     source = read_config(run, _only(list(config or ())))
     try:
-        compiled = compile_config(source, **options.keywords())
+        compiled = compile_config(source, **options.keywords(source))
     except ConfigError as error:
         _refuse(run, error.findings)
     run.console.result(
@@ -78,6 +79,7 @@ def process(
 
 @command(
     name="validate",
+    auto_shortflags=False,
     variadic="config",
     iterable=["param", "value", "orb", "config"],
     help={
@@ -118,6 +120,7 @@ def validate(
     from pipeline.ci_options import ci_settings, compile_options, read_config
     from pipeline.config.compiler import check
 
+    form = _one_form(json=json, sarif=sarif, short=short)
     options = compile_options(
         run,
         param=param or (),
@@ -130,13 +133,13 @@ def validate(
         all_workflows=all_workflows,
     )
     sources = [read_config(run, name) for name in list(config or ()) or [""]]
-    findings: list[Finding] = []
-    for source in sources:
-        findings += check(source, **options.keywords())
+    checked = [(source.name, check(source, **options.keywords(source))) for source in sources]
+    findings = [finding for _, found in checked for finding in found]
+    _show(run, findings, form)
     strict = strict or ci_settings(run).warnings_are_errors
-    failing = {"error", "warning"} if strict else {"error"}
-    _show(run, findings, [source.name for source in sources], json=json, sarif=sarif, short=short)
-    if any(finding.severity in failing for finding in findings):
+    if not form:
+        _say_verdicts(run, checked, strict)
+    if any(strict or finding.severity == "error" for finding in findings):
         raise Exit(code=2)
 
 
@@ -149,7 +152,11 @@ def schema(run: Run) -> None:
     run.console.result(json_text(config_schema()))
 
 
-@command(name="explain", help={"code": "a code, as it stands in [brackets] behind a finding"})
+@command(
+    name="explain",
+    auto_shortflags=False,
+    help={"code": "a code, as it stands in [brackets] behind a finding"},
+)
 def explain(run: Run, code: str) -> None:
     """Say what a finding's code means, with an example that has it and one that does not."""
     from pipeline.code_pages import explain_code
@@ -165,41 +172,145 @@ def _only(names: list[str]) -> str:
     return names[0] if names else ""
 
 
-def _show(
-    run: Run,
-    findings: list[Finding],
-    names: list[str],
-    *,
-    json: bool = False,
-    sarif: bool = False,
-    short: bool = False,
-) -> None:
-    from pipeline.config.rendering import findings_json, findings_short, render_findings
+def _one_form(**wanted: bool) -> str:
+    """Return the one form of output that is wanted, or "" for that of people."""
+    from pipeline.errors import InvalidInput
 
-    if json:
+    forms = [name for name, is_wanted in wanted.items() if is_wanted]
+    if len(forms) > 1:
+        raise InvalidInput(f"give one of {' and '.join(f'--{name}' for name in forms)}")
+    return forms[0] if forms else ""
+
+
+def _show(run: Run, findings: list[Finding], form: str) -> None:
+    from pipeline.config.rendering import (
+        findings_json,
+        findings_short,
+        render_findings,
+        terminal_width,
+    )
+
+    if form == "json":
         run.console.result(findings_json(findings))
-    elif sarif:
+    elif form == "sarif":
+        from pipeline.ci_options import project_folder
         from pipeline.sarif import findings_sarif
 
-        run.console.result(findings_sarif(findings, root=run.root))
-    elif short:
-        if findings:
-            run.console.result(findings_short(findings))
-    else:
-        if findings:
-            run.console.result(render_findings(findings, colour=run.console.colours_results))
-        broken = {finding.where.file for finding in findings if finding.severity == "error"}
-        for name in names:
-            if name not in broken:
-                run.console.success(f'Config file at "{name}" is valid.')
+        run.console.result(findings_sarif(findings, root=project_folder(run)))
+    elif findings and form == "short":
+        run.console.result(findings_short(findings))
+    elif findings:
+        colour = run.console.colours_results
+        run.console.result(render_findings(findings, colour=colour, width=terminal_width()))
+
+
+def _say_verdicts(run: Run, checked: Iterable[tuple[str, Iterable[Finding]]], strict: bool) -> None:
+    """Say of each file whether it is valid; of one with errors its findings say enough."""
+    for name, findings in checked:
+        severities = {finding.severity for finding in findings}
+        if "error" in severities:
+            continue
+        if strict and severities:
+            run.console.failure(
+                f'Config file at "{name}" has warnings, which count as errors here.'
+            )
+        else:
+            run.console.success(f'Config file at "{name}" is valid.')
 
 
 def _refuse(run: Run, findings: Iterable[Finding]) -> NoReturn:
-    from pipeline.config.rendering import render_findings
+    from pipeline.config.rendering import render_findings, terminal_width
 
     errors = [finding for finding in findings if finding.severity == "error"]
-    run.console.line(render_findings(errors, colour=run.console.colours_progress))
+    colour = run.console.colours_progress
+    run.console.line(render_findings(errors, colour=colour, width=terminal_width()))
     raise Exit(code=2)
 
 
-namespace = Collection("ci", explain, process, schema, validate)
+@command(
+    name="run",
+    auto_shortflags=False,
+    iterable=["param", "value", "orb", "env", "context", "approve"],
+    help={
+        **_COMPILE_HELP,
+        "workflow": "run this workflow only",
+        "job": "run this job, and what it requires",
+        "only": "with --job: without what it requires",
+        "env": "a project variable, NAME=value, or NAME to pass yours on; may be given several times",
+        "env_file": "a file with project variables, as docker reads it",
+        "context": "the variables of a context, as name=file; may be given several times",
+        "approve": "let an approval pass, by its job's name, or all; may be given several times",
+        "jobs": "how many jobs run at once; default is half of the processors",
+        "executor": "where docker jobs run: auto and docker in containers, host on this machine itself",
+        "committed": "check out the last commit, not the files as they are",
+        "pull": "pull images that are here already, too",
+        "no_tty": "let steps see no terminal",
+        "quiet": "show the output of failed steps only; the logs have all",
+        "dry_run": "only show what would run",
+    },
+)
+def run_(
+    run: Run,
+    config: str = "",
+    workflow: str = "",
+    job: str = "",
+    only: bool = False,
+    param: Iterable[str] | None = None,
+    params_file: str = "",
+    value: Iterable[str] | None = None,
+    branch: str = "",
+    tag: str = "",
+    orb: Iterable[str] | None = None,
+    env: Iterable[str] | None = None,
+    env_file: str = "",
+    context: Iterable[str] | None = None,
+    approve: Iterable[str] | None = None,
+    jobs: int = 0,
+    executor: str = "auto",
+    committed: bool = False,
+    pull: bool = False,
+    no_tty: bool = False,
+    quiet: bool = False,
+    dry_run: bool = False,
+) -> None:
+    """Run the configuration's workflows, or one job, on this machine.
+
+    For example:
+
+      orbyard ci.run --job test --env RAILS_ENV=test
+    """
+    from pipeline.ci_options import compile_options
+    from pipeline.errors import InvalidInput
+    from pipeline.local_run import LocalOptions, run_locally
+    from pipeline.runner.plan import Choice
+
+    if executor not in ("auto", "docker", "host"):
+        raise InvalidInput(f"--executor is auto, docker or host, not {executor!r}")
+    compiling = compile_options(
+        run,
+        param=param or (),
+        params_file=params_file,
+        value=value or (),
+        branch=branch,
+        tag=tag,
+        orb=orb or (),
+    )
+    options = LocalOptions(
+        choice=Choice(workflow, job, only),
+        env=tuple(env or ()),
+        env_file=env_file,
+        contexts=tuple(context or ()),
+        approve=tuple(approve or ()),
+        at_once=jobs,
+        executor=executor,
+        committed=committed,
+        pull=pull,
+        tty=not no_tty,
+        quiet=quiet,
+        dry_run=dry_run,
+    )
+    if not run_locally(run, config, compiling, options):
+        raise Exit(code=1)
+
+
+namespace = Collection("ci", explain, process, run_, schema, validate)

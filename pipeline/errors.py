@@ -18,6 +18,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 __all__ = [
     "FOREIGN_TEXT_LIMIT",
@@ -139,7 +140,14 @@ def excerpt(text: str, limit: int = FOREIGN_TEXT_LIMIT) -> str:
     return f"{text[:head]} … {text[-(limit - head - 3) :]}"
 
 
+_LONGEST_WORD, _MOST_NAMES = 100, 1000
+"""Beyond these no name is looked for: it takes time, and nobody meant one of thousands."""
+
+
 def did_you_mean(word: str, known: Iterable[str]) -> str | None:
     """Return ``did you mean 'x'?`` for the nearest of ``known``, or None where none is near."""
-    nearest = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
+    if len(word) > _LONGEST_WORD:
+        return None
+    names = [name for name in islice(known, _MOST_NAMES) if len(name) <= _LONGEST_WORD]
+    nearest = difflib.get_close_matches(word, names, n=1, cutoff=0.6)
     return f"did you mean {nearest[0]!r}?" if nearest else None

@@ -209,7 +209,10 @@ def _send(request: urllib.request.Request, *, redirects: bool) -> str:
             raise _http_error(error, url) from None
     except (OSError, http.client.HTTPException) as error:
         reason = getattr(error, "reason", None) or error
-        raise _Retryable(f"{_shown(url)} cannot be reached: {excerpt(str(reason))}") from error
+        raise _Retryable(
+            f"{_shown(url)} cannot be reached: {excerpt(str(reason))}",
+            hint="without a network, `orbyard orb.vendor` takes an orb from a file",
+        ) from error
     try:
         return raw.decode("utf-8")
     except UnicodeDecodeError:

@@ -78,7 +78,8 @@ class RepositoryOrbs:
         if override is not None:
             if not os.path.exists(override):
                 raise OrbProblem(
-                    f"the orb {reference.orb} is to come from {self._name(override)}, which is not there"
+                    f"the orb {reference.orb} is to come from {self._name(override)}, which is not there",
+                    hint="correct its path, below `ci.orbs` in orbyard.yml",
                 )
             return open_orb(override, self._root)
         return self._in_repository(reference) or self._in_store(reference)

@@ -15,14 +15,24 @@ if TYPE_CHECKING:
     from pipeline.config.findings import Finding
     from pipeline.config.nodes import Mapping
     from pipeline.config.orb_references import FoundOrb, OrbReference, OrbSources
+    from pipeline.orb_store import RepositoryOrbs
     from pipeline.orb_vendor import Declared
 
 __all__ = ["config_namespace", "namespace"]
 
 _CONFIG = ".circleci/config.yml"
+_PLACELESS = {
+    "orb-not-found": "missing",
+    "orb-checksum": "not what the lock file says; see `orbyard ci.validate`",
+}
+"""What stands for an orb's place where there is none, by the code of what is wrong."""
 
 
-@command(name="pack", help={"path": "an orb's folder (with @orb.yml or src/@orb.yml), or its file"})
+@command(
+    name="pack",
+    auto_shortflags=False,
+    help={"path": "an orb's folder (with @orb.yml or src/@orb.yml), or its file"},
+)
 def pack(run: Run, path: str) -> None:
     """Print an orb's folder as one YAML document, with the files it includes in place.
 
@@ -39,7 +49,11 @@ def pack(run: Run, path: str) -> None:
         _refuse(run, error.findings)
 
 
-@command(name="pack", help={"path": "the folder of a configuration that is split into files"})
+@command(
+    name="pack",
+    auto_shortflags=False,
+    help={"path": "the folder of a configuration that is split into files"},
+)
 def pack_config(run: Run, path: str) -> None:
     """Print a configuration that is split into files as one YAML document.
 
@@ -58,6 +72,7 @@ def pack_config(run: Run, path: str) -> None:
 
 @command(
     name="validate",
+    auto_shortflags=False,
     help={
         "path": "an orb's folder (with @orb.yml or src/@orb.yml), or its packed file",
         "json": "print the findings as JSON",
@@ -71,16 +86,16 @@ def validate(run: Run, path: str, json: bool = False) -> None:
       orbyard orb.validate orbs/node
     """
     from pipeline.config.orb_check import validate_orb
-    from pipeline.config.rendering import findings_json, render_findings
-    from pipeline.orb_store import RepositoryOrbs
+    from pipeline.config.rendering import findings_json, render_findings, terminal_width
 
-    findings = validate_orb(_open(run, path), orbs=RepositoryOrbs(_root(run)))
+    findings = validate_orb(_open(run, path), orbs=_orbs(run))
     broken = any(finding.severity == "error" for finding in findings)
     if json:
         run.console.result(findings_json(findings))
     else:
         if findings:
-            run.console.result(render_findings(findings, colour=run.console.colours_results))
+            colour = run.console.colours_results
+            run.console.result(render_findings(findings, colour=colour, width=terminal_width()))
         if not broken:
             run.console.result(f"Orb at {path} is valid.")
     if broken:
@@ -89,6 +104,7 @@ def validate(run: Run, path: str, json: bool = False) -> None:
 
 @command(
     name="fetch",
+    auto_shortflags=False,
     variadic="reference",
     iterable=["reference"],
     help={
@@ -101,7 +117,7 @@ def validate(run: Run, path: str, json: bool = False) -> None:
 )
 def fetch(
     run: Run,
-    reference: Iterable[str] = (),
+    reference: Iterable[str] | None = None,
     config: str = "",
     update: bool = False,
     host: str = "",
@@ -115,31 +131,32 @@ def fetch(
     """
     from pipeline.config.pack_files import name_of
     from pipeline.orb_fetch import TOKEN_VARIABLES, OrbApi, fetch_orb
-    from pipeline.orb_store import RepositoryOrbs
     from pipeline.orb_vendor import fetch_all, read_reference
 
     for name in TOKEN_VARIABLES:
         run.console.masker.add(run.environ.get(name, ""))
     api = OrbApi.from_environment(run.environ, host)
-    named = [read_reference(text) for text in reference]
+    named = [read_reference(text) for text in reference or ()]
     wanted = named or _wanted(run, config)
     count = 0
     for vendored in fetch_all(
         run.root,
         wanted,
         fetch=lambda orb: fetch_orb(orb, api),
-        here=RepositoryOrbs(run.root),
+        here=_orbs(run),
         update=update,
         always=bool(named),
     ):
         count += 1
         run.console.success(f"{vendored.reference} is in {name_of(vendored.path, run.root)}")
     if not count:
-        run.console.info("every orb is here already; nothing was fetched")
+        none = "the configuration declares no orbs to fetch"
+        run.console.info("every orb is here already; nothing was fetched" if wanted else none)
 
 
 @command(
     name="vendor",
+    auto_shortflags=False,
     help={
         "reference": "the orb with its exact version, as namespace/name@1.2.3, or its URL",
         "path": "its packed file, or its folder",
@@ -154,7 +171,6 @@ def vendor(run: Run, reference: str, path: str) -> None:
     """
     from pipeline.config.orb_check import validate_orb
     from pipeline.config.pack_files import name_of
-    from pipeline.orb_store import RepositoryOrbs
     from pipeline.orb_vendor import read_reference
     from pipeline.orb_vendor import vendor as put
 
@@ -163,16 +179,16 @@ def vendor(run: Run, reference: str, path: str) -> None:
     text = found.source.text if found.packed is None else _packed_text(run, path)
     done = put(run.root, wanted, text)
     run.console.success(f"{done.reference} is in {name_of(done.path, run.root)}")
-    for finding in validate_orb(found, orbs=RepositoryOrbs(run.root)):
+    for finding in validate_orb(found, orbs=_orbs(run)):
         run.console.warning(f"{finding.where}: {finding.message}", hint=finding.hint)
 
 
-@command(name="list", help={"config": f"the configuration; default is {_CONFIG}"})
+@command(
+    name="list", auto_shortflags=False, help={"config": f"the configuration; default is {_CONFIG}"}
+)
 def list_orbs(run: Run, config: str = "") -> None:
     """Print the orbs that the configuration declares, where each comes from, and whether it is locked."""
-    from pipeline.orb_store import RepositoryOrbs
-
-    orbs = RepositoryOrbs(run.root)
+    orbs = _orbs(run)
     rows = [(orb.alias, orb.written, *_place(orbs, orb)) for orb in _declared(run, config)]
     if rows:
         run.console.table(rows, heading=("orb", "reference", "from", "locked"))
@@ -188,7 +204,7 @@ def _place(orbs: OrbSources, orb: Declared) -> tuple[str, str]:
     try:
         found = orbs.find(orb.reference)
     except OrbProblem as problem:
-        return ("missing" if problem.code == "orb-not-found" else str(problem)), ""
+        return _PLACELESS.get(problem.code) or str(problem), ""
     return found.source.name, {True: "yes", False: "no", None: ""}[found.locked]
 
 
@@ -207,11 +223,12 @@ def _wanted(run: Run, config: str) -> list[OrbReference]:
 
 
 def _declared(run: Run, config: str) -> list[Declared]:
+    from pipeline.ci_options import ci_settings
     from pipeline.config.findings import ConfigError
     from pipeline.orb_vendor import declared_orbs
 
     try:
-        return declared_orbs(_open(run, config) if config else _open(run, str(run.root / _CONFIG)))
+        return declared_orbs(_open(run, config or str(_root(run) / ci_settings(run).config)))
     except ConfigError as error:
         _refuse(run, error.findings)
         raise
@@ -229,13 +246,17 @@ def _open(run: Run, path: str) -> FoundOrb:
 
 
 def _root(run: Run) -> Path:
-    """Return the project's folder; outside of any, the one the user stands in."""
-    from pipeline.errors import InvalidInput
+    from pipeline.ci_options import project_folder
 
-    try:
-        return run.root
-    except InvalidInput:
-        return run.cwd
+    return project_folder(run)
+
+
+def _orbs(run: Run) -> RepositoryOrbs:
+    """Return where this repository's orbs come from: its settings, its folders, its store."""
+    from pipeline.ci_options import ci_settings, orb_overrides
+    from pipeline.orb_store import RepositoryOrbs
+
+    return RepositoryOrbs(_root(run), orb_overrides(ci_settings(run)))
 
 
 def _packed_text(run: Run, path: str) -> str:
@@ -258,9 +279,10 @@ def _print(run: Run, packed: Mapping) -> None:
 
 
 def _refuse(run: Run, findings: Iterable[Finding]) -> None:
-    from pipeline.config.rendering import render_findings
+    from pipeline.config.rendering import render_findings, terminal_width
 
-    run.console.line(render_findings(tuple(findings), colour=run.console.colours_progress))
+    colour = run.console.colours_progress
+    run.console.line(render_findings(tuple(findings), colour=colour, width=terminal_width()))
     raise Exit(code=2)
 
 

@@ -5,6 +5,7 @@ Nothing is loaded to print help but Invoke and the orbs' task modules.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -117,7 +118,11 @@ class OrbyardProgram(Program):
 
 def main() -> None:
     """Run the ``orbyard`` command."""
-    OrbyardProgram(name="orbyard", binary="orbyard", version=__version__).run(sys.argv)
+    try:
+        OrbyardProgram(name="orbyard", binary="orbyard", version=__version__).run(sys.argv)
+    except BrokenPipeError:
+        # The reader of our output went away, as `head` does.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def __getattr__(name: str) -> Any:

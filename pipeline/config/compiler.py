@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Iterable
 from collections.abc import Mapping as Map
 from dataclasses import dataclass
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.config.collector import paused_collector
 from pipeline.config.definitions import check_element, read_elements
-from pipeline.config.findings import ConfigError, Exhausted, Finding, Poisoned, Report
+from pipeline.config.findings import ConfigError, Finding, Poisoned, Report, until_exhausted
 from pipeline.config.namespace import Element, Namespace
 from pipeline.config.nodes import Mapping, Mark, Scalar, Source, to_data
 from pipeline.config.orb_imports import OrbImporter, as_version
@@ -22,6 +21,7 @@ from pipeline.config.scope import Compilation, Scope
 from pipeline.config.suppressions import suppressed
 from pipeline.config.values import show, yaml_type
 from pipeline.config.workflows import ExpandedWorkflow, expand_workflows
+from pipeline.errors import did_you_mean
 
 if TYPE_CHECKING:
     from pipeline.config.model import CompiledConfig
@@ -30,6 +30,16 @@ __all__ = ["check", "compile"]
 
 _VERSIONS = ("2", "2.0", "2.1")
 _NEEDS_21 = ("orbs", "commands", "executors", "parameters", "job-groups", "setup")
+_SECTIONS = (
+    "version",
+    "jobs",
+    "workflows",
+    "commands",
+    "executors",
+    "orbs",
+    "parameters",
+    "job-groups",
+)
 _MOST_CONTEXTS = 100
 
 
@@ -108,10 +118,10 @@ def _run(
     disabled: Iterable[str],
     all_workflows: bool,
 ) -> tuple[_Expanded | None, Report]:
-    report = Report(disabled)
-    compilation = Compilation(report, limits, default_values(values or {}))
+    report = Report(disabled, gives_up=True)
+    compilation = Compilation(report, limits, default_values({} if values is None else values))
     expanded = None
-    with contextlib.suppress(Exhausted):
+    with until_exhausted(report, Mark(source, 1, 1)):
         expanded = _expand(
             source, compilation, parameters or {}, values, orbs or NoOrbs(), all_workflows
         )
@@ -160,6 +170,7 @@ def _expand(
     workflows = expand_workflows(root, namespace, compilation, all_workflows=all_workflows)
     _check_contexts(workflows, compilation, root)
     _check_setup(root, workflows, compilation)
+    _check_top_level(root, report)
     return _Expanded(root, namespace, workflows, importer, compilation)
 
 
@@ -214,8 +225,11 @@ def _read_parameters(
     at = node if node is not None else root
     wrong: set[str] = set()
     for problem in check_values(declared, given):
-        compilation.report.error(problem.code, problem.message, at, hint=problem.hint)
+        key = problem.name if isinstance(node, Mapping) and problem.name in node.entries else None
+        compilation.report.error(problem.code, problem.message, at, key=key, hint=problem.hint)
         wrong.add(problem.name)
+    if isinstance(node, Mapping):
+        compilation.broken |= node.entries.keys() - declared.keys()
     scope = Scope(namespace, declaring=True)
     for name, declaration in declared.items():
         if name in given and name not in wrong:
@@ -243,6 +257,19 @@ def _check_contexts(
             root,
             key="workflows",
         )
+
+
+def _check_top_level(root: Mapping, report: Report) -> None:
+    """Warn of keys that look like a section's name: CircleCI passes over what it does not know."""
+    for key in root.entries:
+        if key not in _SECTIONS and (nearest := did_you_mean(key, _SECTIONS)):
+            report.warn(
+                "ignored-key",
+                f"extraneous key [{key}]: CircleCI passes over it",
+                root,
+                key=key,
+                hint=nearest,
+            )
 
 
 def _check_setup(

@@ -201,7 +201,7 @@ def _check_job(element: Element, checker: Checker) -> None:
             hint="a job needs at least one step",
         )
     wanted = {"release": "plan_name", "lock": "key", "unlock": "key"}.get(str(name))
-    if wanted and wanted not in node.entries:
+    if wanted and node.get(wanted) is None:
         checker.error(
             "missing-key", f"required key [{wanted}] not found in a job of type {name}", node
         )

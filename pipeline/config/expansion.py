@@ -25,7 +25,7 @@ from pipeline.config.parameters import (
     mismatch,
     type_error,
 )
-from pipeline.config.schema import EXECUTOR_TYPES, JOB_FIELDS, STEPS, step_name
+from pipeline.config.schema import EXECUTOR_TYPES, INVOCATION_KEYS, JOB_FIELDS, STEPS, step_name
 from pipeline.config.scope import Compilation, Scope, Value
 from pipeline.config.spec import Checker
 from pipeline.config.values import yaml_type
@@ -102,6 +102,7 @@ class Expander:
             Poisoned: an argument is missing, unexpected or of the wrong type; reported.
         """
         declared = element.declarations
+        self.compilation.count(frame.mark, frame, len(declared) + len(given))
         arguments = dict(bound or {})
         places = places or {}
         failed: Poisoned | None = None
@@ -113,7 +114,7 @@ class Expander:
                 f"Unexpected argument(s): {', '.join(unexpected)}",
                 first if first is not None else places.get(unexpected[0], at),
                 frame,
-                did_you_mean(unexpected[0], declared)
+                did_you_mean(unexpected[0], [*declared, *_invocation_keys(element)])
                 or (f"it takes {', '.join(declared)}" if declared else "it takes no arguments"),
             )
         missing = []
@@ -124,7 +125,7 @@ class Expander:
                 elif name in given and not _is_null(given[name]):
                     arguments[name] = self._argument(declaration, given[name], caller, frame)
                 elif declaration.default is not None:
-                    arguments[name] = self._default(element, declaration)
+                    arguments[name] = self._default(element, declaration, caller, frame)
                 else:
                     missing.append(name)
             except Poisoned as error:
@@ -158,17 +159,24 @@ class Expander:
     def _check_type(
         self, declaration: Declaration, value: Any, at: Node | Mark, frame: Frame
     ) -> None:
+        if declaration.choices:
+            self.compilation.count(frame.mark, frame, len(declaration.choices))
         if mismatch(declaration, value) is not None:
             message, hint = type_error(declaration, value)
             raise self._error("type-mismatch", message, at, frame, hint)
 
-    def _default(self, element: Element, declaration: Declaration) -> Any:
+    def _default(
+        self, element: Element, declaration: Declaration, caller: Scope, frame: Frame
+    ) -> Any:
         default = declaration.default
         assert default is not None
         if declaration.type == "steps" and type(default) is Sequence:
-            return StepsArgument(default, Scope(element.namespace, {}, active=(element,)))
-        home = Scope(element.namespace, declaring=True)
+            active = (*caller.active, element)
+            return StepsArgument(default, Scope(element.namespace, {}, frame, active=active))
+        home = Scope(element.namespace, frame=frame, declaring=True)
         if type(default) is Scalar and declaration.type != "executor":
+            if not default.dynamic:
+                return default.value
             return self.compilation.default_value(declaration, home)
         return _argument_value(self.compilation.resolve(default, home), home, declaration.type)
 
@@ -240,6 +248,7 @@ class Expander:
                 scope.frame,
                 "steps are a list, even if it is only one",
             )
+        self.compilation.count(node.mark, scope.frame, len(node.items))
         failed: Poisoned | None = None
         for item in node.items:
             try:
@@ -270,6 +279,8 @@ class Expander:
             if isinstance(item.value, str):
                 self._named_step(item.value, None, item, scope, into)
                 return
+        if not item.dynamic:
+            raise Poisoned  # Reported where the list was checked.
         raise self._error(
             "step-shape", "a step is a name or a mapping with one key", item, scope.frame
         )
@@ -283,9 +294,11 @@ class Expander:
                 self._built_in(own, name, body, item, scope, into)
                 return
             if name == "steps" and body is not None:
+                self._count_step(item.mark)
                 self.steps(body, scope, into)
                 return
             if name in ("when", "unless"):
+                self._count_step(item.mark)
                 self._conditional(name, body, item, scope, into)
                 return
         self._command(name, body, item, scope, into)
@@ -372,17 +385,20 @@ class Expander:
             if not check_built_in(name, resolved, holder, checker):
                 raise Poisoned
         if name in ("run", "deploy") and type(resolved) is Scalar:
-            resolved = Mapping({"command": resolved}, {"command": resolved.mark}, resolved.mark)
+            place = resolved.mark
+            resolved = Mapping({"command": resolved}, {"command": place}, place, size=2, depth=1)
         elif type(resolved) is Mapping:
             resolved = normalised(resolved)
         self._add(ExpandedStep(name, resolved, mark, scope.frame), into)
 
     def _add(self, step: ExpandedStep, into: list[ExpandedStep]) -> None:
         self._count_step(step.mark)
+        if step.body is not None:
+            self.compilation.count_output(step.body, step.frame)
         into.append(step)
 
     def _count_step(self, mark: Mark) -> None:
-        """Count a step, or a call of a command, which may come to nothing and still takes its time."""
+        """Count a step, call or condition; all take their time, though some come to nothing."""
         self._steps_made += 1
         if self._steps_made > self.compilation.limits.steps:
             self._error(
@@ -401,6 +417,7 @@ class Expander:
         Raises:
             Poisoned: there is none, or its arguments are wrong; reported.
         """
+        home = self._home_of_name(node, scope)
         value: Value = self.compilation.resolve(node, scope)
         if isinstance(value, ExecutorArgument):
             scope = Scope(value.scope.namespace, None, scope.frame)
@@ -415,7 +432,7 @@ class Expander:
             given = {key: item for key, item in value.entries.items() if key != "name"}
             name_node = value.entries["name"]
         assert type(name_node) is Scalar
-        executor = self.find("executor", str(name_node.value), scope, name_node)
+        executor = self.find("executor", str(name_node.value), home or scope, name_node)
         if not given and "fields" in executor.kept:
             kept: dict[str, Node] = executor.kept["fields"]
             return kept
@@ -433,6 +450,14 @@ class Expander:
         if not given:
             executor.kept["fields"] = fields
         return fields
+
+    def _home_of_name(self, node: Node, scope: Scope) -> Scope | None:
+        """Return where the name of ``{name: << parameters.e >>, …}`` was written, if it was handed over."""
+        name = node.get("name") if type(node) is Mapping else None
+        value = self.compilation.resolve(name, scope) if name is not None else None
+        if not isinstance(value, ExecutorArgument):
+            return None
+        return Scope(value.scope.namespace, None, scope.frame)
 
     def _fields(self, element: Element, scope: Scope) -> dict[str, Node]:
         """Return an element's own keys with their tags replaced, each checked once it is known."""
@@ -494,6 +519,8 @@ class Expander:
                 failed = error
         if failed:
             raise failed
+        for node in fields.values():
+            self.compilation.count_output(node, frame)
         kind = fields.get("type")
         return ExpandedJob(
             fields, steps, job.node.mark, str(kind.value) if type(kind) is Scalar else "build"
@@ -530,6 +557,11 @@ class Expander:
         docker = fields.get("docker")
         if docker is not None:
             fields["docker"] = _with_plain_images(docker)
+
+
+def _invocation_keys(element: Element) -> tuple[str, ...]:
+    """Return the keys that may stand beside an element's arguments."""
+    return INVOCATION_KEYS if element.kind == "job" else ()
 
 
 def _article(kind: str) -> str:
@@ -576,13 +608,15 @@ def environment_map(node: Node) -> Node:
             name, equals, value = str(item.value).partition("=")
             entries[name] = Scalar(value if equals else None, item.mark, item.style)
             keys[name] = item.mark
-    return Mapping(entries, keys, node.mark)
+    return Mapping(entries, keys, node.mark, size=1 + len(entries), depth=1)
 
 
 def _merged(one: Node, other: Node) -> Node:
     if type(one) is not Mapping or type(other) is not Mapping:
         return other if type(other) is Mapping else one
-    return Mapping({**one.entries, **other.entries}, {**one.keys, **other.keys}, other.mark)
+    entries = {**one.entries, **other.entries}
+    keys = {**one.keys, **other.keys}
+    return Mapping(entries, keys, other.mark, size=1 + len(entries), depth=1)
 
 
 def normalised(node: Mapping) -> Mapping:
@@ -595,7 +629,7 @@ def normalised(node: Mapping) -> Mapping:
         del entries["environment"]
     else:
         entries["environment"] = environment_map(environment)
-    return Mapping(entries, node.keys, node.mark)
+    return Mapping(entries, node.keys, node.mark, node.dynamic, node.size, node.depth)
 
 
 def _hoist(fields: dict[str, Node]) -> None:
@@ -620,7 +654,7 @@ def _with_plain_images(node: Node) -> Node:
     items: list[Node] = [normalised(item) if type(item) is Mapping else item for item in node.items]
     if all(one is other for one, other in zip(items, node.items, strict=True)):
         return node
-    return Sequence(items, node.mark)
+    return Sequence(items, node.mark, node.dynamic, node.size, node.depth)
 
 
 _NORMALISE: dict[str, Callable[[Node], Node]] = {"environment": environment_map}

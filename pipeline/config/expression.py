@@ -24,6 +24,9 @@ __all__ = ["Expression", "ExpressionError", "Lookup", "evaluate", "parse_express
 Lookup = Callable[[str], Any]
 """Returns the value of a variable; raises what it likes where there is none."""
 
+Match = Callable[[str, str], bool]
+"""Returns whether the whole of a text, the second argument, matches a pattern."""
+
 _DEEPEST = 100
 _LONGEST = 5_000
 
@@ -116,38 +119,56 @@ def parse_expression(text: str) -> Expression:
 
 def variables(expression: Expression) -> Iterator[str]:
     """Yield the names of the variables in an expression."""
-    if isinstance(expression, Variable):
-        yield expression.name
-    elif isinstance(expression, Not):
-        yield from variables(expression.operand)
-    elif isinstance(expression, Binary):
-        yield from variables(expression.left)
-        yield from variables(expression.right)
-    elif isinstance(expression, Matches):
-        yield from variables(expression.left)
+    first, chain = _chain(expression)
+    if isinstance(first, Variable):
+        yield first.name
+    elif isinstance(first, Not):
+        yield from variables(first.operand)
+    for link in chain:
+        if isinstance(link, Binary):
+            yield from variables(link.right)
 
 
-def evaluate(expression: Expression, lookup: Lookup) -> Any:
+def evaluate(expression: Expression, lookup: Lookup, match: Match = full_match) -> Any:
     """Return the value of an expression.
+
+    Args:
+        expression: what to work out.
+        lookup: gives the values of variables.
+        match: tells whether the whole of a text matches a pattern; may raise BadRegex.
 
     Raises:
         ExpressionError: an operand has the wrong type, or a pattern is none.
     """
-    if type(expression) is Variable:
-        return lookup(expression.name)
-    if type(expression) is Literal:
-        return expression.value
-    if type(expression) is Not:
-        return not is_truthy(evaluate(expression.operand, lookup))
-    if type(expression) is Matches:
-        return _matches(expression, lookup)
-    assert type(expression) is Binary
-    left = evaluate(expression.left, lookup)
-    if expression.operator == "and":
-        return evaluate(expression.right, lookup) if is_truthy(left) else left
-    if expression.operator == "or":
-        return left if is_truthy(left) else evaluate(expression.right, lookup)
-    return _apply(expression.operator, left, evaluate(expression.right, lookup))
+    first, chain = _chain(expression)
+    if type(first) is Variable:
+        value = lookup(first.name)
+    elif type(first) is Literal:
+        value = first.value
+    else:
+        assert type(first) is Not
+        value = not is_truthy(evaluate(first.operand, lookup, match))
+    for link in chain:
+        if type(link) is Matches:
+            value = _matches(value, link.pattern, match)
+            continue
+        assert type(link) is Binary
+        if link.operator in ("and", "or"):
+            if is_truthy(value) is (link.operator == "and"):
+                value = evaluate(link.right, lookup, match)
+        else:
+            value = _apply(link.operator, value, evaluate(link.right, lookup, match))
+    return value
+
+
+def _chain(expression: Expression) -> tuple[Expression, list[Binary | Matches]]:
+    """Return the first operand of ``a or b or c``, and what follows it; without recursion."""
+    chain: list[Binary | Matches] = []
+    while isinstance(expression, Binary | Matches):
+        chain.append(expression)
+        expression = expression.left
+    chain.reverse()
+    return expression, chain
 
 
 def _apply(operator: str, left: Any, right: Any) -> bool:
@@ -167,14 +188,13 @@ def _apply(operator: str, left: Any, right: Any) -> bool:
     return bool(results[operator])
 
 
-def _matches(expression: Matches, lookup: Lookup) -> bool:
-    left = evaluate(expression.left, lookup)
+def _matches(left: Any, pattern: str, match: Match) -> bool:
     if left is None or left == "":
         return False
     if not isinstance(left, str):
-        raise _type_error("matches", "strings", left, expression.pattern)
+        raise _type_error("matches", "strings", left, pattern)
     try:
-        return full_match(expression.pattern, left)
+        return match(pattern, left)
     except BadRegex as error:
         raise ExpressionError(str(error), "bad-regex") from None
 

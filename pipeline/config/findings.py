@@ -5,7 +5,9 @@ A :class:`Report` collects them while the compiler goes on, so that one run show
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -13,10 +15,17 @@ from pipeline.config.codes import CODES
 from pipeline.config.nodes import Mapping, Mark, Node, Sequence, Source
 from pipeline.errors import InvalidInput, Location, Problem
 
-__all__ = ["ConfigError", "Exhausted", "Finding", "Frame", "Poisoned", "Report"]
+__all__ = ["ConfigError", "Exhausted", "Finding", "Frame", "Poisoned", "Report", "until_exhausted"]
 
 _MOST_FINDINGS = 200
-"""Findings after which no more are kept: nobody reads further, and hostile input can make millions."""
+"""Errors after which the compiler gives up, and warnings after which no more are kept: nobody reads
+further, and hostile input can make millions."""
+
+_MOST_ERRORS = 1000
+"""Errors after which the compiler gives up where they are the same ones again, through other calls."""
+
+_LONGEST_KEY = 100
+"""Characters of a key that a path shows."""
 
 Severity = Literal["error", "warning"]
 
@@ -133,19 +142,34 @@ class Exhausted(Exception):
     """
 
 
+@contextmanager
+def until_exhausted(report: Report, start: Mark) -> Iterator[None]:
+    """Leave off where a limit is reached, or where calls and conditions are nested beyond reason."""
+    try:
+        yield
+    except Exhausted:
+        pass
+    except RecursionError:
+        with suppress(Exhausted):
+            report.error("too-large", "calls, lists and conditions are nested too deeply", start)
+
+
 class Report:
     """Collects findings; the same one is kept once, with the first call chain that led to it.
 
     Args:
         disabled: codes of warnings that are not wanted.
+        gives_up: whether very many errors raise :class:`Exhausted`; else they are no longer kept.
     """
 
-    def __init__(self, disabled: Iterable[str] = ()) -> None:
+    def __init__(self, disabled: Iterable[str] = (), *, gives_up: bool = False) -> None:
         self._disabled = frozenset(disabled)
+        self._gives_up = gives_up
         self._found: dict[tuple[str, str, int, int, str], Finding] = {}
         self._roots: dict[int, tuple[Source, Node]] = {}
         self._lines: dict[tuple[int, int], str] = {}
-        self._paths: dict[int, tuple[dict[tuple[int, int], str], dict[tuple[int, int], str]]] = {}
+        self._paths: dict[int, _Paths] = {}
+        self._kept = {"error": 0, "warning": 0}
         self.error_count = 0
 
     def know(self, source: Source, root: Node) -> None:
@@ -189,8 +213,15 @@ class Report:
             key: the key that is meant.
             hint: what to do.
             frame: the call through which the compiler got there.
+
+        Raises:
+            Exhausted: there are so many errors that looking for more is of no use; see ``gives_up``.
         """
+        self.error_count += 1
         self._add(code, "error", message, at, key, hint, frame)
+        many = self._kept["error"] >= _MOST_FINDINGS or self.error_count >= _MOST_ERRORS
+        if many and self._gives_up:
+            raise Exhausted
         return Poisoned(message)
 
     def warn(
@@ -219,9 +250,9 @@ class Report:
         assert CODES[code].severity == severity, code
         mark = _mark(at, key)
         identity = (code, mark.source.name, mark.line, mark.column, message)
-        self.error_count += severity == "error"
-        if identity in self._found or len(self._found) >= _MOST_FINDINGS:
+        if identity in self._found or self._kept[severity] >= _MOST_FINDINGS:
             return
+        self._kept[severity] += 1
         by_key = key is not None or isinstance(at, Mark)
         self._found[identity] = Finding(
             code,
@@ -247,22 +278,11 @@ class Report:
 
     def location(self, mark: Mark, *, by_key: bool = False) -> Location:
         """Return a place with its path of keys."""
-        keys, nodes = self._index(mark.source)
-        place = (mark.line, mark.column)
-        first, second = (keys, nodes) if by_key else (nodes, keys)
-        path = first.get(place) or second.get(place) or _nearest(nodes, place)
+        if id(mark.source) not in self._paths:
+            _, root = self._roots.get(id(mark.source), (None, None))
+            self._paths[id(mark.source)] = _Paths(mark.source, root)
+        path = self._paths[id(mark.source)].path((mark.line, mark.column), by_key=by_key)
         return Location(mark.source.name, mark.line, mark.column, path)
-
-    def _index(
-        self, source: Source
-    ) -> tuple[dict[tuple[int, int], str], dict[tuple[int, int], str]]:
-        if id(source) not in self._paths:
-            keys: dict[tuple[int, int], str] = {}
-            nodes: dict[tuple[int, int], str] = {}
-            if id(source) in self._roots:
-                _index_paths(self._roots[id(source)][1], "", source, keys, nodes, set())
-            self._paths[id(source)] = (keys, nodes)
-        return self._paths[id(source)]
 
 
 def _mark(at: Node | Mark, key: str | None) -> Mark:
@@ -273,38 +293,68 @@ def _mark(at: Node | Mark, key: str | None) -> Mark:
     return at.mark
 
 
-def _nearest(nodes: dict[tuple[int, int], str], place: tuple[int, int]) -> str:
-    """Return the path of the last node that begins before a place, as inside of a long text."""
-    before = [found for found in nodes if found <= place]
-    return nodes[max(before)] if before else ""
+_Place = tuple[int, int]
+_Step = tuple[Any, str | int]
+"""A key or the number of an item, and the step before it; a path's text is put together when it is
+asked for, since the texts of all paths of a document may be far longer than the document."""
 
 
-def _index_paths(
-    node: Node,
-    path: str,
-    source: Source,
-    keys: dict[tuple[int, int], str],
-    nodes: dict[tuple[int, int], str],
-    seen: set[int],
-) -> None:
-    if id(node) in seen:
-        return
-    seen.add(id(node))
-    if node.mark.source is source:
-        nodes.setdefault((node.mark.line, node.mark.column), path)
-    if isinstance(node, Mapping):
-        for key, value in node.entries.items():
-            below = join_path(path, key)
-            mark = node.key_mark(key)
-            if mark.source is source:
-                keys.setdefault((mark.line, mark.column), below)
-            _index_paths(value, below, source, keys, nodes, seen)
-    elif isinstance(node, Sequence):
-        for i, item in enumerate(node.items):
-            _index_paths(item, f"{path}[{i}]", source, keys, nodes, seen)
+class _Paths:
+    """The paths of keys of a document, by their places."""
+
+    def __init__(self, source: Source, root: Node | None) -> None:
+        self._source = source
+        self._keys: dict[_Place, _Step | None] = {}
+        self._nodes: dict[_Place, _Step | None] = {}
+        self._seen: set[int] = set()
+        if root is not None:
+            self._read(root, None)
+        self._places = sorted(self._nodes)
+
+    def path(self, place: _Place, *, by_key: bool) -> str:
+        """Return the path of a place: of the key there or of the value, whichever is asked for first.
+
+        For a place inside of a long text it is that of the last value that begins before it.
+        """
+        first, second = (self._keys, self._nodes) if by_key else (self._nodes, self._keys)
+        step = first.get(place) or second.get(place)
+        if step is None:
+            before = bisect_right(self._places, place)
+            step = self._nodes[self._places[before - 1]] if before else None
+        return _written(step)
+
+    def _read(self, node: Node, step: _Step | None) -> None:
+        if id(node) in self._seen:
+            return
+        self._seen.add(id(node))
+        if node.mark.source is self._source:
+            self._nodes.setdefault((node.mark.line, node.mark.column), step)
+        if isinstance(node, Mapping):
+            for key, value in node.entries.items():
+                below = (step, key)
+                mark = node.key_mark(key)
+                if mark.source is self._source:
+                    self._keys.setdefault((mark.line, mark.column), below)
+                self._read(value, below)
+        elif isinstance(node, Sequence):
+            for i, item in enumerate(node.items):
+                self._read(item, (step, i))
+
+
+def _written(step: _Step | None) -> str:
+    steps: list[str | int] = []
+    while step is not None:
+        step, name = step
+        steps.append(name)
+    path = ""
+    for name in reversed(steps):
+        path = f"{path}[{name}]" if isinstance(name, int) else join_path(path, name)
+    return path
 
 
 def join_path(path: str, key: str) -> str:
     """Return the path of a key below a path; a key with odd characters stands in quotes."""
+    if len(key) > _LONGEST_KEY:
+        key = key[: _LONGEST_KEY - 1] + "…"
     name = key if key.replace("-", "").replace("_", "").isalnum() else f'"{key}"'
     return f"{path}.{name}" if path else name

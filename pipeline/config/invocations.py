@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,10 +15,10 @@ from pipeline.config.java_regex import BadRegex, check_regex
 from pipeline.config.namespace import Element, Namespace
 from pipeline.config.nodes import Mapping, Mark, Node, Scalar, Sequence, to_data
 from pipeline.config.parameters import ExecutorArgument, StepsArgument
-from pipeline.config.schema import FILTERS, JOB_TYPES, NAMES
+from pipeline.config.schema import FILTERS, INVOCATION_KEYS, JOB_TYPES, NAMES
 from pipeline.config.scope import Compilation, Scope
 from pipeline.config.spec import Checker
-from pipeline.config.values import as_text, is_truthy, same, show, yaml_type
+from pipeline.config.values import as_text, is_truthy, show, yaml_type
 from pipeline.errors import did_you_mean
 
 __all__ = ["STATUSES", "Invocation", "Invoker", "Requirement", "Written", "read_item"]
@@ -26,22 +26,10 @@ __all__ = ["STATUSES", "Invocation", "Invoker", "Requirement", "Written", "read_
 STATUSES = ("success", "failed", "canceled", "unauthorized", "not_run")
 """How a job can end; ``terminal`` in ``requires`` is all of them."""
 
-KEYS = (
-    "requires",
-    "name",
-    "context",
-    "type",
-    "filters",
-    "matrix",
-    "pre-steps",
-    "post-steps",
-    "override-with",
-    "serial-group",
-)
-"""Keys of an invocation; all others are arguments of the job."""
-
 _NEEDS_21 = ("matrix", "pre-steps", "post-steps", "override-with")
 _LONGEST_SERIAL_GROUP = 512
+_MOST_OF_PATTERNS = 200_000
+"""Characters of all patterns of filters together: reading them takes microseconds for each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +141,8 @@ class Invoker:
     compilation: Compilation
     expander: Expander
     made: int = 0
+    _patterns: set[str] = field(default_factory=set)
+    _pattern_length: int = 0
 
     def invoke(self, written: Written, workflow: str, item: int, frame: Frame) -> list[Invocation]:
         """Return the invocations of one item: several for a matrix.
@@ -183,10 +173,10 @@ class Invoker:
         alias, names, values, excluded = self._read_matrix(written, matrix, frame)
         members: list[Invocation] = []
         for combination in itertools.product(*values):
+            self.compilation.count(matrix.mark, frame, len(names))
             chosen = {name: value for name, (value, _) in zip(names, combination, strict=True)}
             places = {name: mark for name, (_, mark) in zip(names, combination, strict=True)}
-            plain = {name: _plain(value) for name, value in chosen.items()}
-            if any(same(plain, entry) for entry in excluded):
+            if excluded and _identity({n: _plain(v) for n, v in chosen.items()}) in excluded:
                 continue
             members.append(self._member(written, workflow, item, frame, chosen, alias, places))
         if not members:
@@ -197,7 +187,7 @@ class Invoker:
 
     def _read_matrix(
         self, written: Written, matrix: Node, frame: Frame
-    ) -> tuple[str, list[str], list[list[tuple[Any, Mark]]], list[dict[str, Any]]]:
+    ) -> tuple[str, list[str], list[list[tuple[Any, Mark]]], set[Hashable]]:
         if type(matrix) is not Mapping:
             raise self._matrix_error(
                 f"expected type: Mapping, found: {yaml_type(matrix)}", matrix, frame
@@ -251,6 +241,7 @@ class Invoker:
 
     def _matrix_value(self, item: Node, scope: Scope) -> Any:
         if type(item) is Sequence:
+            self._check_steps(item, scope)
             return StepsArgument(item, scope)
         resolved = self.compilation.resolve(item, scope)
         if type(resolved) is Scalar:
@@ -260,15 +251,16 @@ class Invoker:
             return resolved
         return ExecutorArgument(resolved, scope)
 
-    def _excluded(self, matrix: Mapping, names: list[str], scope: Scope) -> list[dict[str, Any]]:
+    def _excluded(self, matrix: Mapping, names: list[str], scope: Scope) -> set[Hashable]:
         node = matrix.get("exclude")
         if node is None:
-            return []
+            return set()
         if type(node) is not Sequence:
             raise self._matrix_error(
                 f"exclude takes a list of combinations, found: {yaml_type(node)}", node, scope.frame
             )
-        entries = []
+        entries = set()
+        known = frozenset(names)
         for item in node.items:
             resolved = self.compilation.resolve_node(item, scope)
             if type(resolved) is not Mapping:
@@ -278,7 +270,7 @@ class Invoker:
                     scope.frame,
                 )
             for key in resolved.entries:
-                if key not in names:
+                if key not in known:
                     raise self._matrix_error(
                         f"exclude names {key!r}, which is no parameter of the matrix",
                         resolved,
@@ -286,7 +278,7 @@ class Invoker:
                         key,
                         did_you_mean(key, names),
                     )
-            entries.append(to_data(resolved))
+            entries.add(_identity(to_data(resolved)))
         return entries
 
     def _matrix_error(
@@ -329,6 +321,7 @@ class Invoker:
         elif alias is not None:
             parts = [_name_part(chosen[key]) for key in sorted(chosen)]
             name = "-".join([written.name, *parts])
+        self.compilation.count_text(len(name), written.mark, job_frame)
         made = Invocation(workflow, item, name, name, written.mark, alias)
         for part in (self._read_requires, self._read_filters, self._read_rest):
             with contextlib.suppress(Poisoned):
@@ -371,6 +364,7 @@ class Invoker:
                 else None,
                 frame=scope.frame,
             )
+        self.compilation.count_output(resolved, scope.frame)
         upstream = self._upstream(options)
         for item in resolved.items:
             made.requires.append(self._requirement(item, upstream, scope))
@@ -433,6 +427,7 @@ class Invoker:
             made.filters = None if made.filtered_out else _every_pipeline(node.mark)
             return
         resolved = self.compilation.resolve_node(node, scope)
+        self.compilation.count_output(resolved, scope.frame)
         checker = Checker(self.compilation.report, frame=scope.frame)
         if type(resolved) is Scalar or not FILTERS.check(resolved, checker):
             if type(resolved) is Scalar:
@@ -452,18 +447,32 @@ class Invoker:
 
     def _check_filter(self, node: Scalar, scope: Scope) -> None:
         text = str(node.value)
-        if len(text) > 1 and text[0] == text[-1] == "/":
+        if len(text) > 1 and text[0] == text[-1] == "/" and text not in self._patterns:
+            self._count_pattern(text, node, scope)
             try:
                 check_regex(text[1:-1])
+                self._patterns.add(text)
             except BadRegex as error:
                 raise self.compilation.report.error(
                     "bad-regex", str(error), node, frame=scope.frame
                 ) from None
 
+    def _count_pattern(self, text: str, node: Node, scope: Scope) -> None:
+        self._pattern_length += len(text)
+        if self._pattern_length > _MOST_OF_PATTERNS:
+            self.compilation.report.error(
+                "too-large",
+                f"the patterns of all filters have more than {_MOST_OF_PATTERNS:,} characters",
+                node,
+                frame=scope.frame,
+            )
+            raise Exhausted
+
     def _read_rest(self, made: Invocation, options: dict[str, Node], scope: Scope) -> None:
         context = options.get("context")
         if context is not None and not (type(context) is Scalar and context.value is None):
             resolved = self.compilation.resolve_node(context, scope)
+            self.compilation.count_output(resolved, scope.frame)
             if not NAMES.check(resolved, Checker(self.compilation.report, frame=scope.frame)):
                 raise Poisoned
             made.contexts = resolved
@@ -506,7 +515,7 @@ class Invoker:
         given = {
             key: node
             for key, node in options.items()
-            if key not in KEYS
+            if key not in INVOCATION_KEYS
             and key not in chosen  # The matrix' value wins.
             and not (key == "upstream" and not self.namespace.has_tags)
         }
@@ -564,7 +573,7 @@ class Invoker:
             declared.used = True
             return
         matrix = written.options.get("matrix")
-        extra = [key for key in written.options if key not in (*KEYS, "upstream")]
+        extra = [key for key in written.options if key not in (*INVOCATION_KEYS, "upstream")]
         if extra and matrix is None:
             raise self.compilation.report.error(
                 "unexpected-argument",
@@ -609,13 +618,16 @@ class Invoker:
         node = options.get(key)
         if node is None or (type(node) is Scalar and node.value is None):
             return None
+        self._check_steps(node, scope)
+        return node, scope
+
+    def _check_steps(self, node: Node, scope: Scope) -> None:
         before = self.compilation.report.error_count
         check_steps(
             node, self.namespace, Checker(self.compilation.report, tags=True, frame=scope.frame)
         )
         if self.compilation.report.error_count != before:
             raise Poisoned
-        return node, scope
 
 
 def _as_arguments(job: Element, chosen: dict[str, Any], scope: Scope) -> dict[str, Any]:
@@ -640,6 +652,15 @@ def _plain(value: Any) -> Any:
     if isinstance(value, StepsArgument):
         return to_data(value.node)
     return value
+
+
+def _identity(value: Any) -> Hashable:
+    """Return what is equal for equal values of one type only: 1 is neither "1" nor true."""
+    if isinstance(value, dict):
+        return frozenset((key, _identity(item)) for key, item in value.items())
+    if isinstance(value, list):
+        return tuple(_identity(item) for item in value)
+    return (isinstance(value, bool), value)
 
 
 def _name_part(value: Any) -> str:

@@ -33,19 +33,25 @@ class BadRegex(Exception):
     """A pattern is not a regular expression, or takes too long."""
 
 
-def full_match(pattern: str, text: str) -> bool:
+def full_match(pattern: str, text: str, limit_s: float = _TIME_LIMIT_S) -> bool:
     """Return whether the whole of a text matches.
+
+    Args:
+        pattern: in Java's syntax.
+        text: what is to match.
+        limit_s: seconds after which to give up, at most 0.5.
 
     Raises:
         BadRegex: the pattern cannot be read, or did not come to an end in time.
     """
     if _SIMPLE.match(pattern):
         return pattern == text
+    limit_s = min(limit_s, _TIME_LIMIT_S)
     try:
-        return _compiled(pattern).fullmatch(text, timeout=_TIME_LIMIT_S) is not None
+        return _compiled(pattern).fullmatch(text, timeout=limit_s) is not None
     except TimeoutError:
         raise BadRegex(
-            f"the regular expression /{_short(pattern)}/ takes more than {_TIME_LIMIT_S} s to match"
+            f"the regular expression /{_short(pattern)}/ takes too long to match"
         ) from None
 
 

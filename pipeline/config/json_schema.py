@@ -5,15 +5,30 @@ from __future__ import annotations
 from typing import Any
 
 from pipeline.config.parameters import ELEMENT_TYPES, PIPELINE_TYPES
-from pipeline.config.schema import EXECUTOR_FIELDS, FILTERS, JOB_FIELDS, NAMES, step_schema
+from pipeline.config.schema import (
+    BARE_STEPS,
+    EXECUTOR_FIELDS,
+    FILTERS,
+    JOB_FIELDS,
+    NAMES,
+    step_schema,
+)
+from pipeline.config.spec import or_null
 
 __all__ = ["config_schema"]
 
 _TEXT: dict[str, Any] = {"type": "string"}
+_VERSION = {"enum": [2, 2.1, "2", "2.0", "2.1"]}
+_ELEMENT_NAME = "^[a-z][a-z\\d_-]*$"
+_JOB_NAME = "^[A-Za-z][A-Za-z\\s\\d_-]*$"
 
 
 def config_schema() -> dict[str, Any]:
-    """Return the schema of ``.circleci/config.yml``."""
+    """Return the schema of ``.circleci/config.yml``.
+
+    It takes everything that the compiler takes, and more: that names are known, that arguments fit, and
+    that conditions are no typing mistakes is for the compiler to say.
+    """
     parts = _document_parts()
     return {
         "$schema": "http://json-schema.org/draft-07/schema#",
@@ -21,28 +36,35 @@ def config_schema() -> dict[str, Any]:
         "type": "object",
         "required": ["version"],
         "properties": {
-            "version": {"enum": [2, 2.1, "2", "2.0", "2.1"]},
-            "setup": {"type": "boolean"},
-            "parameters": _named(_ref("pipelineParameter")),
+            "version": _VERSION,
+            "setup": {"type": ["boolean", "null", "object", "array"]},
+            "parameters": or_null(_named(_ref("pipelineParameter"))),
             "workflows": {
-                "type": "object",
-                "properties": {"version": {"enum": [2, "2", "2.0", "2.1"]}},
+                "type": ["object", "null"],
+                "properties": {"version": {}},
                 "additionalProperties": _ref("workflow"),
             },
-            "job-groups": _named(_ref("jobGroup")),
+            "job-groups": or_null(_named(_ref("jobGroup"))),
             **parts,
         },
+        "if": {"properties": {"version": {"enum": [2.1, "2.1"]}}},
+        "then": {"properties": {"jobs": {"propertyNames": {"pattern": _JOB_NAME}}}},
         "definitions": _definitions() | {"orb": _orb(parts)},
     }
 
 
 def _document_parts() -> dict[str, Any]:
     return {
-        "orbs": _named({"anyOf": [_TEXT, _ref("orb")]}),
-        "commands": _named({"anyOf": [_ref("command"), _TEXT]}, "^[a-z][a-z\\d_-]*$"),
-        "executors": _named({"anyOf": [_ref("executor"), _TEXT]}, "^[a-z][a-z\\d_-]*$"),
-        "jobs": _named({"anyOf": [_ref("job"), _TEXT]}, "^[A-Za-z][A-Za-z\\s\\d_-]*$"),
+        "orbs": or_null(_named({"anyOf": [_TEXT, _ref("orb")]})),
+        "commands": or_null(_named(_element("command"), _ELEMENT_NAME)),
+        "executors": or_null(_named(_element("executor"), _ELEMENT_NAME)),
+        "jobs": or_null(_named(_element("job"))),
     }
+
+
+def _element(kind: str) -> dict[str, Any]:
+    """Return what stands below an element's name: its definition, an orb's element, or nothing."""
+    return {"anyOf": [_ref(kind), _TEXT, {"type": "null"}]}
 
 
 def _orb(parts: dict[str, Any]) -> dict[str, Any]:
@@ -64,7 +86,10 @@ def _named(value: dict[str, Any], pattern: str = "") -> dict[str, Any]:
 def _record(properties: dict[str, Any], *required: str) -> dict[str, Any]:
     return {
         "type": "object",
-        "properties": properties,
+        "properties": {
+            key: schema if key in required else or_null(schema)
+            for key, schema in properties.items()
+        },
         "required": list(required),
         "additionalProperties": False,
     }
@@ -73,7 +98,7 @@ def _record(properties: dict[str, Any], *required: str) -> dict[str, Any]:
 def _definitions() -> dict[str, Any]:
     fields = {key: spec.json_schema() for key, spec in JOB_FIELDS.items()}
     executor = {key: fields[key] for key in EXECUTOR_FIELDS}
-    common = {"description": _TEXT, "parameters": _named(_ref("parameter"))}
+    common = {"description": {}, "parameters": _named(_ref("parameter"))}
     called = {"anyOf": [_TEXT, {"type": "object", "required": ["name"]}]}
     return {
         "step": _step(),
@@ -84,7 +109,7 @@ def _definitions() -> dict[str, Any]:
         "command": _record({**common, "steps": _ref("steps")}, "steps"),
         "executor": _record({**common, **executor}),
         "job": _record({**common, **fields, "executor": called, "steps": _ref("steps")}),
-        "jobGroup": _record({"description": _TEXT, "jobs": _jobs()}, "jobs"),
+        "jobGroup": _record({"description": {}, "jobs": _jobs()}, "jobs"),
         "workflow": _record(
             {
                 "jobs": _jobs(),
@@ -92,7 +117,7 @@ def _definitions() -> dict[str, Any]:
                 "unless": _ref("condition"),
                 "triggers": {"type": "array"},
                 "max_auto_reruns": {"type": "integer", "minimum": 1, "maximum": 5},
-                "description": _TEXT,
+                "description": {},
             },
             "jobs",
         ),
@@ -105,8 +130,21 @@ def _tag() -> dict[str, Any]:
 
 def _step() -> dict[str, Any]:
     conditional = _record(
-        {"condition": _ref("condition"), "steps": _ref("steps")}, "condition", "steps"
+        {
+            "condition": _ref("condition"),
+            "steps": or_null(_ref("steps")),
+            "name": _TEXT,
+            "description": {},
+        },
+        "condition",
+        "steps",
     )
+    built_in = {
+        name: or_null(schema) if name in BARE_STEPS else schema
+        for name, schema in step_schema().items()
+    }
+    # Many a configuration has a command of its own of this name, which then goes first.
+    built_in["deploy"] = {}
     return {
         "anyOf": [
             _TEXT,
@@ -115,7 +153,7 @@ def _step() -> dict[str, Any]:
                 "minProperties": 1,
                 "maxProperties": 1,
                 "properties": {
-                    **step_schema(),
+                    **built_in,
                     "when": conditional,
                     "unless": conditional,
                     "steps": _ref("steps"),
@@ -131,7 +169,6 @@ def _condition() -> dict[str, Any]:
         "type": "object",
         "minProperties": 1,
         "maxProperties": 1,
-        "additionalProperties": False,
         "properties": {
             "and": several,
             "or": several,
@@ -148,7 +185,7 @@ def _parameter(types: tuple[str, ...], *required: str) -> dict[str, Any]:
         {
             "type": {"enum": list(types)},
             "default": {},
-            "description": _TEXT,
+            "description": {},
             "enum": {"type": "array", "minItems": 1},
         },
         *required,
@@ -156,34 +193,33 @@ def _parameter(types: tuple[str, ...], *required: str) -> dict[str, Any]:
 
 
 def _jobs() -> dict[str, Any]:
-    options = {
-        "type": ["object", "null"],
-        "properties": {
-            "name": _TEXT,
-            "type": _TEXT,
-            "requires": {"type": "array", "items": {"type": ["string", "object"]}},
-            "context": NAMES.json_schema(),
-            "filters": FILTERS.json_schema(),
-            "matrix": {
-                "type": "object",
-                "required": ["parameters"],
-                "properties": {
-                    "parameters": {"type": "object"},
-                    "exclude": {"type": "array", "items": {"type": "object"}},
-                    "alias": _TEXT,
-                },
-                "additionalProperties": False,
-            },
-            "pre-steps": _ref("steps"),
-            "post-steps": _ref("steps"),
-            "override-with": _TEXT,
-            "serial-group": _TEXT,
+    matrix = _record(
+        {
+            "parameters": {"type": "object"},
+            "exclude": {"type": "array", "items": {"type": "object"}},
+            "alias": _TEXT,
         },
+        "parameters",
+    )
+    options = {
+        "name": _TEXT,
+        "type": _TEXT,
+        "requires": {"type": "array", "items": {"type": ["string", "object"]}},
+        "context": NAMES.json_schema(),
+        "filters": FILTERS.json_schema(),
+        "matrix": matrix,
+        "pre-steps": _ref("steps"),
+        "post-steps": _ref("steps"),
+        "override-with": _TEXT,
+        "serial-group": _TEXT,
     }
     invocation = {
         "type": "object",
         "minProperties": 1,
         "maxProperties": 1,
-        "additionalProperties": options,
+        "additionalProperties": {
+            "type": ["object", "null"],
+            "properties": {key: or_null(schema) for key, schema in options.items()},
+        },
     }
     return {"type": "array", "minItems": 1, "items": {"anyOf": [_TEXT, invocation]}}

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from pipeline.config.findings import Poisoned
-from pipeline.config.java_regex import BadRegex, full_match
+from pipeline.config.java_regex import BadRegex
 from pipeline.config.nodes import Mapping, Node, Scalar, Sequence, to_data
 from pipeline.config.parameters import ExecutorArgument, StepsArgument
 from pipeline.config.scope import Compilation, Scope
@@ -119,6 +119,7 @@ def condition_holds(node: Node, scope: Scope, compilation: Compilation) -> bool:
             return _matches(operand, scope, compilation)
         if type(operand) is not Sequence or not operand.items:
             raise Poisoned  # Reported by check_condition.
+        compilation.count(node.mark, scope.frame, len(operand.items))
         if operator == "and":
             return all(condition_holds(item, scope, compilation) for item in operand.items)
         if operator == "or":
@@ -156,7 +157,7 @@ def _matches(operand: Node, scope: Scope, compilation: Compilation) -> bool:
     if not isinstance(value, str):
         return False
     try:
-        return full_match(pattern, value)
+        return compilation.matches(pattern, value)
     except BadRegex as error:
         raise compilation.report.error(
             "bad-regex", str(error), operand, key="pattern", frame=scope.frame

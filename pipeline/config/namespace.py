@@ -12,6 +12,9 @@ from pipeline.errors import did_you_mean
 
 __all__ = ["Element", "Namespace"]
 
+_MOST_NAMES = 50
+"""Names that stand for the next one, after which the element counts as missing."""
+
 
 @dataclass(slots=True, eq=False)
 class Element:
@@ -70,7 +73,7 @@ class Namespace:
         """Return the element that a name means here, and mark it as used."""
         seen: set[tuple[int, str]] = set()
         space, wanted, written = self, name, name
-        while (id(space), wanted) not in seen:
+        while (id(space), wanted) not in seen and len(seen) < _MOST_NAMES:
             seen.add((id(space), wanted))
             if "/" in wanted and (kind, wanted) not in space.elements:
                 alias, _, rest = wanted.partition("/")

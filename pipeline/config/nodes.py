@@ -30,16 +30,15 @@ class Source:
 
     name: str
     text: str = field(default="", repr=False)
+    _lines: list[str] | None = field(default=None, init=False, repr=False)
 
     def line(self, number: int) -> str:
         """Return a line of the text, counted from 1; empty outside of it."""
-        start = 0
-        for _ in range(number - 1):
-            start = self.text.find("\n", start) + 1
-            if start == 0:
-                return ""
-        end = self.text.find("\n", start)
-        return self.text[start : end if end >= 0 else None].rstrip("\r")
+        lines = self._lines
+        if lines is None:  # Kept, since thousands of places may be asked for.
+            lines = self.text.split("\n")
+            object.__setattr__(self, "_lines", lines)
+        return lines[number - 1].rstrip("\r") if 0 < number <= len(lines) else ""
 
 
 class Mark(NamedTuple):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
@@ -10,7 +9,7 @@ from typing import Any
 
 from pipeline.config.definitions import check_element, read_elements
 from pipeline.config.expansion import ExpandedStep, Expander
-from pipeline.config.findings import Exhausted, Finding, Frame, Poisoned, Report
+from pipeline.config.findings import Finding, Frame, Poisoned, Report, until_exhausted
 from pipeline.config.namespace import Element, Namespace
 from pipeline.config.nodes import Mapping, Mark, Node, Scalar, Sequence, Source
 from pipeline.config.orb_imports import OrbImporter, check_orb_document
@@ -62,7 +61,7 @@ def validate_orb(
 def _findings(
     found: FoundOrb, orbs: OrbSources, limits: Limits, *, every_branch: bool
 ) -> list[Finding]:
-    report = Report()
+    report = Report(gives_up=True)
     root = found.read(report, limits)
     if root is None:
         if not report.error_count:
@@ -70,7 +69,8 @@ def _findings(
     elif type(root) is not Mapping:
         report.error("not-a-mapping", f"an orb is one mapping, found: {yaml_type(root)}", root)
     else:
-        _check(found.source, root, report, orbs, limits, every_branch)
+        with until_exhausted(report, Mark(found.source, 1, 1)):
+            _check(found.source, root, report, orbs, limits, every_branch)
     # The outermost call is the one made here, and nobody's.
     return [
         replace(finding, calls=finding.calls[1:])
@@ -101,12 +101,11 @@ def _check(
     OrbImporter(compilation, orbs).import_orbs(namespace)
     _check_examples(root, report)
     expander = Expander(compilation)
-    with contextlib.suppress(Exhausted):
-        for (kind, name), element in namespace.elements.items():
-            if not isinstance(element, Element):
-                _check_exported(kind, name, element, namespace, report)
-            elif element.sound and kind in _EXPAND:
-                _EXPAND[kind](element, expander, every_branch)
+    for (kind, name), element in namespace.elements.items():
+        if not isinstance(element, Element):
+            _check_exported(kind, name, element, namespace, report)
+        elif element.sound and kind in _EXPAND:
+            _EXPAND[kind](element, expander, every_branch)
 
 
 def _check_exported(

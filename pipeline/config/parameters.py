@@ -47,6 +47,9 @@ RESERVED_NAMES = frozenset(
 _NAME = re.compile(r"[A-Za-z][A-Za-z\d_-]*\Z")
 """The documentation asks for lower case; compiled configurations show that capitals are taken."""
 _PIPELINE_NAME = re.compile(r"[A-Za-z][A-Za-z\d._-]*\Z")
+_MOST_SHOWN = 30
+"""Values of an enum that a message lists."""
+
 _MOST_VALUES, _LONGEST_NAME, _LONGEST_VALUE = 100, 128, 512
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 
@@ -308,7 +311,8 @@ class ValueProblem:
 
 
 def _listed(declaration: Declaration) -> str:
-    return ", ".join(show(choice) for choice in declaration.choices)
+    shown = ", ".join(show(choice) for choice in declaration.choices[:_MOST_SHOWN])
+    return shown + ", …" * (len(declaration.choices) > _MOST_SHOWN)
 
 
 def _advice(declaration: Declaration, value: Any) -> str | None:
@@ -320,5 +324,5 @@ def _advice(declaration: Declaration, value: Any) -> str | None:
     if kind == "steps":
         return "steps are a list, even if it is only one"
     if kind == "enum" and isinstance(value, str):
-        return did_you_mean(value, [str(choice) for choice in declaration.choices])
+        return did_you_mean(value, map(str, declaration.choices))
     return None

@@ -14,7 +14,7 @@ from typing import Any
 
 import yaml
 
-from pipeline.config.findings import Poisoned, Report
+from pipeline.config.findings import Exhausted, Poisoned, Report
 from pipeline.config.nodes import Mapping, Mark, Node, Scalar, Sequence, Source
 from pipeline.config.scalars import plain_value
 
@@ -35,6 +35,7 @@ class Limits:
         steps: steps of all jobs together, after expansion.
         expanded_nodes: values that expansion makes.
         expanded_text: characters that substitution makes.
+        output_text: characters of all steps and jobs, as they will run.
         jobs: jobs of all workflows together; also the most that one matrix may make.
         orb_depth: orbs in orbs (CircleCI: 5 for URL orbs).
     """
@@ -45,6 +46,7 @@ class Limits:
     steps: int = 500_000
     expanded_nodes: int = 4_000_000
     expanded_text: int = 50_000_000
+    output_text: int = 200_000_000
     jobs: int = 20_000
     orb_depth: int = 5
 
@@ -85,10 +87,11 @@ def read_document(
         return None
     try:
         return _Reader(source, report, limits, anchors, others).document()
-    except Poisoned:
+    except (Poisoned, Exhausted):
         return None
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
+        quoted = "quoted scalar" in (error.context or "")
+        mark = error.context_mark if quoted else error.problem_mark or error.context_mark
         where = Mark(source, mark.line + 1, mark.column + 1) if mark else start
         words = " ".join(part for part in (error.problem, error.context) if part)
         report.error(
@@ -104,6 +107,10 @@ def read_document(
 
 def _syntax_hint(source: Source, where: Mark) -> str | None:
     line = source.line(where.line)
+    if line.startswith(("<<<<<<<", "=======", ">>>>>>>")):
+        return "a merge conflict is not resolved here"
+    if "\u00a0" in line:
+        return "there is a no-break space in this line; YAML takes ordinary spaces only"
     if "\t" in line[: len(line) - len(line.lstrip())]:
         return "indent with spaces; YAML does not take tabs there"
     if ": " in line.partition(":")[2]:
@@ -126,6 +133,7 @@ class _Reader:
         self._take = _events(source.text.removeprefix("\ufeff"))
         self._anchors: dict[str, Node] = {} if anchors is None else anchors
         self._others = others or {}
+        self._merged = 0
 
     def document(self) -> Node | None:
         self._take()  # the stream's start
@@ -193,8 +201,10 @@ class _Reader:
         names = {"int": (int,), "float": (float, int), "bool": (bool,), "null": (type(None),)}
         if kind == "timestamp" and isinstance(value, str):
             return value
+        if kind == "float" and isinstance(value, int):
+            return plain_value(f"{value}.0")  # of a number that is too large: infinity
         if kind in names and isinstance(value, names[kind]):
-            return float(value) if kind == "float" and isinstance(value, int) else value
+            return value
         self._report.error(
             "yaml-tag", f"the YAML tag {tag!r} is not known here, or does not fit its value", mark
         )
@@ -213,6 +223,8 @@ class _Reader:
                 below = max(below, node.depth + 1)
             else:
                 size += 1
+            if size > self._limits.nodes:
+                break
         mark = self._mark(event)
         self._check_size(size, below, mark)
         return Sequence(items, mark, dynamic, size, below)
@@ -240,6 +252,8 @@ class _Reader:
                 continue
             entries[key] = value
             keys[key] = key_mark
+            if len(entries) > self._limits.nodes:
+                break
         if merges:
             entries, keys = self._merge(merges, entries, keys)
         return self._finish(entries, keys, mark)
@@ -287,6 +301,8 @@ class _Reader:
                         hint="<<: takes an alias of a mapping, as in `<<: *defaults`",
                     )
                     continue
+                self._merged += len(source.entries)
+                self._check_size(self._merged, 0, source.mark)
                 for key, node in source.entries.items():
                     if key not in merged:
                         merged[key] = node

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pipeline.config.excerpts import end_of_place, excerpt_line, harmless
 from pipeline.config.findings import Finding
 
-__all__ = ["findings_json", "findings_short", "render_findings"]
+__all__ = ["findings_json", "findings_short", "render_findings", "terminal_width"]
 
 JSON_VERSION = 1
 """Grows when a key of :func:`findings_json` is renamed, removed or changes its meaning."""
@@ -42,6 +42,13 @@ def render_findings(findings: Sequence[Finding], *, colour: bool = False, width:
     }
     blocks = ["\n".join(_block(found, secret, painter, width)) for found in findings]
     return "\n\n".join([*blocks, _summary(findings, painter)])
+
+
+def terminal_width() -> int:
+    """Return the columns of the terminal, or of ``COLUMNS``; 100 where there is none."""
+    import shutil
+
+    return shutil.get_terminal_size((100, 24)).columns
 
 
 class _Painter:

@@ -28,6 +28,7 @@ __all__ = [
     "EXECUTOR_FIELDS",
     "EXECUTOR_TYPES",
     "FILTERS",
+    "INVOCATION_KEYS",
     "JOB_FIELDS",
     "JOB_TYPES",
     "STEPS",
@@ -38,6 +39,20 @@ __all__ = [
 EXECUTOR_TYPES = ("docker", "machine", "macos")
 """Keys of which a job has exactly one."""
 
+INVOCATION_KEYS = (
+    "requires",
+    "name",
+    "context",
+    "type",
+    "filters",
+    "matrix",
+    "pre-steps",
+    "post-steps",
+    "override-with",
+    "serial-group",
+)
+"""Keys of an invocation; all others are arguments of the job."""
+
 JOB_TYPES = ("build", "approval", "no-op", "release", "lock", "unlock")
 
 SCALAR = OneOf(Text(), Boolean(), Number(), Null())
@@ -45,7 +60,7 @@ TEXT_OR_NUMBER = OneOf(Text(), Number())
 NAMES = OneOf(Text(), ListOf(Text()))
 """A text, or a list of texts."""
 
-_VARIABLE = Text(r"[^=]+=(?s:.*)", "KEY=VALUE")
+_VARIABLE = Text(r"[^=]+=[\s\S]*", "KEY=VALUE")
 ENVIRONMENT = OneOf(
     MapOf(SCALAR),
     ListOf(OneOf(MapOf(SCALAR), _VARIABLE)),

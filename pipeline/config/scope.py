@@ -7,6 +7,8 @@ not in orbs. Steps and executors that are handed over as arguments bring their s
 
 from __future__ import annotations
 
+import time
+from collections.abc import Collection
 from collections.abc import Mapping as Map
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,6 +22,7 @@ from pipeline.config.expression import (
     variables,
 )
 from pipeline.config.findings import Exhausted, Frame, Poisoned, Report
+from pipeline.config.java_regex import BadRegex, full_match
 from pipeline.config.namespace import Element, Namespace
 from pipeline.config.nodes import Mapping, Mark, Node, Scalar, Sequence, from_data, to_data
 from pipeline.config.parameters import Declaration, ExecutorArgument, StepsArgument
@@ -40,6 +43,9 @@ from pipeline.errors import did_you_mean
 __all__ = ["Compilation", "Scope", "Value", "mark_inside"]
 
 Value = Node | StepsArgument | ExecutorArgument
+
+_REGEX_TIME_S = 2.0
+"""Time for all patterns of conditions together; ordinary ones take microseconds."""
 
 
 @dataclass(slots=True, eq=False)
@@ -91,6 +97,8 @@ class Compilation:
     _templates: dict[str, Template | TemplateError] = field(default_factory=dict)
     _nodes_made: int = 0
     _text_made: int = 0
+    _text_printed: int = 0
+    _regex_time_s: float = _REGEX_TIME_S
 
     def resolve(self, node: Node, scope: Scope) -> Value:
         """Return the node with every tag replaced by its value.
@@ -102,13 +110,35 @@ class Compilation:
             return node
         if type(node) is Scalar:
             return self._resolve_text(node, scope)
-        self.count(node.mark, scope.frame)
         if type(node) is Sequence:
             items = [self._plain(item, scope) for item in node.items]
-            return Sequence(items, node.mark)
+            size, depth = self._measured(items, node, scope)
+            return Sequence(items, node.mark, False, size, depth)
         assert type(node) is Mapping
         entries = {key: self._plain(item, scope) for key, item in node.entries.items()}
-        return Mapping(entries, node.keys, node.mark)
+        size, depth = self._measured(entries.values(), node, scope)
+        return Mapping(entries, node.keys, node.mark, False, size, depth)
+
+    def _measured(self, nodes: Collection[Node], of: Node, scope: Scope) -> tuple[int, int]:
+        """Return the size and depth of what is made of nodes; what is handed over adds up."""
+        self.count(of.mark, scope.frame, len(nodes) + 1)
+        size, depth = 1, 0
+        for node in nodes:
+            if isinstance(node, Scalar):
+                size += 1
+            else:
+                size += node.size
+                depth = max(depth, node.depth + 1)
+        if size > self.limits.nodes or depth > self.limits.depth:
+            self.report.error(
+                "too-large",
+                f"expands to {size:,} values, {depth} levels deep; the limits are"
+                f" {self.limits.nodes:,} and {self.limits.depth}",
+                of,
+                frame=scope.frame,
+            )
+            raise Exhausted
+        return size, depth
 
     def resolve_node(self, node: Node, scope: Scope) -> Node:
         """Return the node resolved, where neither steps nor a scoped executor may come out."""
@@ -143,17 +173,34 @@ class Compilation:
         if template.whole is not None:
             return self._whole(template.whole, node, scope)
         text = "".join([self._part(part, node, scope) for part in template.parts])
-        self._text_made += len(text)
-        self.count(node.mark, scope.frame)
+        self.count_text(len(text), node.mark, scope.frame)
+        self.count(node.mark, scope.frame, len(template.parts))
+        return Scalar(text, node.mark, node.style)
+
+    def count_output(self, node: Node, frame: Frame | None) -> None:
+        """Count what is going to be printed, and give up beyond the limits."""
+        self.count(node.mark, frame, 1 if isinstance(node, Scalar) else node.size)
+        self._text_printed += _text_length(node)
+        if self._text_printed > self.limits.output_text:
+            self.report.error(
+                "too-large",
+                f"the jobs come to more than {self.limits.output_text:,} characters",
+                node,
+                frame=frame,
+            )
+            raise Exhausted
+
+    def count_text(self, length: int, mark: Mark, frame: Frame | None) -> None:
+        """Count characters that are made, and give up beyond the limit."""
+        self._text_made += length
         if self._text_made > self.limits.expanded_text:
             self.report.error(
                 "too-large",
                 f"the configuration expands to more than {self.limits.expanded_text:,} characters",
-                node,
-                frame=scope.frame,
+                mark,
+                frame=frame,
             )
             raise Exhausted
-        return Scalar(text, node.mark, node.style)
 
     def template(self, node: Scalar, scope: Scope) -> Template:
         """Return a text's parts.
@@ -194,6 +241,7 @@ class Compilation:
             condition = self.tag_value(part.condition, node, scope)
             if is_truthy(_seen(condition)) is part.inverted:
                 return ""
+            self.count(node.mark, scope.frame, len(part.parts))
             return "".join([self._part(inner, node, scope) for inner in part.parts])
         value = _seen(self.tag_value(part, node, scope))
         if isinstance(value, list | dict):
@@ -228,7 +276,21 @@ class Compilation:
     def _worked_out(self, expression: Expression, scope: Scope) -> Any:
         # Each variable has to exist, also behind an `or` that does not get there.
         known = {name: _seen(self.lookup(name, scope)) for name in variables(expression)}
-        return evaluate(expression, known.__getitem__)
+        return evaluate(expression, known.__getitem__, self.matches)
+
+    def matches(self, pattern: str, text: str) -> bool:
+        """Return whether the whole of a text matches; all patterns of a run share a time limit.
+
+        Raises:
+            BadRegex: the pattern cannot be read, or takes too long.
+        """
+        if self._regex_time_s <= 0:
+            raise BadRegex("the regular expressions of all conditions take too long together")
+        started = time.monotonic()
+        try:
+            return full_match(pattern, text, self._regex_time_s)
+        finally:
+            self._regex_time_s -= time.monotonic() - started
 
     def default_value(self, declaration: Declaration, scope: Scope) -> Any:
         """Return the default of a scalar parameter.
@@ -318,14 +380,26 @@ def _names_pipeline(text: str) -> bool:
     )
 
 
+def _text_length(node: Node) -> int:
+    if isinstance(node, Scalar):
+        return len(node.value) if isinstance(node.value, str) else 1
+    below = node.items if isinstance(node, Sequence) else node.entries.values()
+    return sum(map(_text_length, below))
+
+
 def _argument(name: str, scope: Scope) -> Any:
     if scope.arguments is not None:
         if name in scope.arguments:
             return scope.arguments[name]
-        hint = did_you_mean(name, scope.arguments)
+        hint = did_you_mean(name, scope.arguments) or _declared(scope.arguments)
     else:
         hint = "for pipeline parameters write << pipeline.parameters.… >>"
     raise _Unknown(f"Arguments referenced without declared parameters: parameters.{name}", hint)
+
+
+def _declared(arguments: Map[str, Any]) -> str:
+    names = ", ".join(list(arguments)[:10])
+    return f"declared here: {names}" if names else "no parameters are declared here"
 
 
 def _seen(value: Any) -> Any:

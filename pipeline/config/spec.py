@@ -31,6 +31,7 @@ __all__ = [
     "Record",
     "Spec",
     "Text",
+    "or_null",
 ]
 
 
@@ -92,6 +93,8 @@ class Spec:
 
     def advice(self, node: Node) -> str | None:
         """Return what to do about a value of the wrong kind."""
+        if self.kinds == ("Sequence",):
+            return "a list is written with `- ` before each item"
         if "String" in self.kinds and type(node) is Scalar and node.value is not None:
             return "put the value in quotes to make it a text"
         return None
@@ -340,7 +343,7 @@ class Record(Spec):
         schema: dict[str, Any] = {
             "type": "object",
             "properties": {
-                key: spec.json_schema()
+                key: or_null(spec.json_schema())
                 | ({"description": self.docs[key]} if key in self.docs else {})
                 for key, spec in self.fields.items()
             },
@@ -364,6 +367,17 @@ def _misspelled(names: tuple[str, ...], node: Mapping, known: Map[str, Spec]) ->
 def is_null(node: Node | None) -> bool:
     """Return whether a value is missing, or null."""
     return node is None or (type(node) is Scalar and node.value is None)
+
+
+def or_null(schema: Map[str, Any]) -> dict[str, Any]:
+    """Return a JSON Schema that takes null as well: a key without a value counts as missing."""
+    if isinstance(schema.get("type"), str):
+        return {**schema, "type": [schema["type"], "null"]}
+    null = {"type": "null"}
+    if "anyOf" in schema:
+        choices = schema["anyOf"]
+        return {**schema, "anyOf": choices if null in choices else [*choices, null]}
+    return {"anyOf": [dict(schema), null]} if schema else {}
 
 
 @dataclass(frozen=True, slots=True, init=False)

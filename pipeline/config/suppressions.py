@@ -34,11 +34,11 @@ _CCI = re.compile(r"#\s*cci-ignore(?P<what>-file|-next-line|-start|-end|)\s*\Z")
 _OWN = re.compile(r"#\s*orbyard:\s*ignore\b(?:\s*\[(?P<codes>[^\]]*)\])?")
 _EVERY_CODE = frozenset({"*"})
 
-_BLOCK = re.compile(
-    r"(?P<before>\s*(?:-\s+)*)(?:(?P<key>[^\s#\"'&!*|>%@`,\[\]{}][^#]*?|\"[^\"]*\"|'[^']*'):\s+)?"
-    r"(?:[&!]\S*\s+)*[|>][-+0-9]{0,2}\s*(?:\s#.*)?\Z"
-)
-"""A line that ends with the indicator of a block scalar."""
+_INDICATOR = re.compile(r"[|>][-+0-9]{0,2}")
+"""What a block scalar begins with, at the end of a line."""
+
+_DASHES = re.compile(r"\s*+(?:-\s++)*+")
+_NO_KEY = frozenset("#&!*|>%@`,[]{}")
 
 _PROPERTY = re.compile(r"[&!][^\s,\[\]{}]*[ \t]+")
 """An anchor or a tag, which stands before a value."""
@@ -131,15 +131,27 @@ def comments(text: str) -> Iterator[tuple[int, str, bool]]:
         at = scanner.comment_start(line)
         if at >= 0:
             yield number, line[at:], not line[:at].strip()
-        if not scanner.quote and not scanner.depth and (found := _BLOCK.match(line)):
-            block = _parent_column(found)
+        if not scanner.quote and not scanner.depth:
+            block = _block_column(line if at < 0 else line[:at])
 
 
-def _parent_column(found: re.Match[str]) -> int:
-    """Return the column of the key or dash that a block scalar belongs to; its text is indented more."""
-    if found["key"] is not None:
-        return found.start("key")
-    return len(found["before"].rstrip()) - 1  # of the dash; -1 at the top of a document
+def _block_column(line: str) -> int | None:
+    """Return the column of the key or dash that a block scalar belongs to; its text is indented more.
+
+    None where the line, which is without its comment, does not end with a block scalar's indicator.
+    """
+    words = line.split()
+    if not words or not _INDICATOR.fullmatch(words.pop()):
+        return None
+    while words and words[-1][0] in "&!" and not words[-1].endswith(":"):
+        words.pop()
+    found = _DASHES.match(line)
+    assert found
+    if words and words[-1].endswith(":"):
+        return None if line[found.end()] in _NO_KEY else found.end()
+    if any(word != "-" for word in words):
+        return None
+    return len(found[0].rstrip()) - 1  # of the dash; -1 at the top of a document
 
 
 @dataclass(slots=True)

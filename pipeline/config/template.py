@@ -101,10 +101,15 @@ class _Open:
     before: list[Part]
 
 
+_SECTION = re.compile(r"<<\s*[#^/]")
+_BLANK = re.compile(r"[^\S\n]*")
+
+
 class _Reader:
     def __init__(self, text: str) -> None:
         self._text = text
         self._parts: list[Part] = []
+        self._pending: list[str] = []
         self._open: list[_Open] = []
 
     def whole(self) -> tuple[Part, ...]:
@@ -123,6 +128,7 @@ class _Reader:
             else:
                 at = max(self._tag(start), behind)
         self._literal(self._text[at:])
+        self._flush()
         if self._open:
             condition = self._open[-1].condition
             raise TemplateError(
@@ -134,14 +140,17 @@ class _Reader:
         return tuple(self._parts)
 
     def _literal(self, text: str) -> None:
-        if not text:
-            return
-        if self._parts and isinstance(self._parts[-1], str):
-            self._parts[-1] += text
-        else:
-            self._parts.append(text)
+        if text:
+            self._pending.append(text)
+
+    def _flush(self) -> None:
+        """Make one part of the literal texts since the last tag."""
+        if self._pending:
+            self._parts.append("".join(self._pending))
+            self._pending = []
 
     def _tag(self, start: int) -> int:
+        self._flush()
         end = _closing(self._text, start + 2)
         content = self._text[start + 2 : end].strip() if end >= 0 else ""
         if end < 0 or ("<<" in content and '"' not in content):
@@ -165,19 +174,20 @@ class _Reader:
         A section's tag that has a line to itself takes the line along, as in Mustache.
         """
         text = self._text
-        end = text.find(">>", start)
-        if end < 0 or text[start + 2 : end].lstrip()[:1] not in ("#", "^", "/"):
+        end = text.find(">>", start) if _SECTION.match(text, start) else -1
+        if end < 0:
             return start, -1
-        line = text.rfind("\n", 0, start) + 1
-        next_line = text.find("\n", end)
-        if (
-            text[line:start].strip(" \t")
-            or text[end + 2 : next_line if next_line >= 0 else None].strip()
-        ):
+        line = start
+        while line and text[line - 1] in " \t":
+            line -= 1
+        behind = _BLANK.match(text, end + 2)
+        assert behind
+        next_line = behind.end()
+        if (line and text[line - 1] != "\n") or text[next_line : next_line + 1] not in ("", "\n"):
             return start, -1
-        if line == 0 and next_line < 0:
+        if line == 0 and next_line == len(text):
             return start, -1  # The text is this one line.
-        return max(line, at), next_line + 1 if next_line >= 0 else len(text)
+        return max(line, at), min(next_line + 1, len(text))
 
     def _begin(self, content: str, start: int) -> None:
         if len(self._open) >= _DEEPEST:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,6 +24,9 @@ __all__ = ["ExpandedWorkflow", "expand_workflows"]
 
 _KEYS = ("jobs", "when", "unless", "triggers", "max_auto_reruns", "description")
 _MOST_RERUNS = 5
+_LONGEST_CYCLE = 20
+"""Jobs of a cycle that a message names."""
+
 _NOT_ON_GROUPS = ("matrix", "override-with", "context", "pre-steps", "post-steps", "type")
 _ON_GROUPS = ("requires", "name", "filters", "serial-group")
 
@@ -143,9 +146,9 @@ class _Workflows:
         if (when is not None or unless is not None) and not self._namespace.has_tags:
             raise self._report.error(
                 "version",
-                "the key 'when' needs version 2.1",
+                f"the key {'unless' if when is None else 'when'!r} needs version 2.1",
                 node,
-                key="when" if when else "unless",
+                key="unless" if when is None else "when",
             )
         if when is not None and unless is not None:
             raise self._report.error(
@@ -252,7 +255,8 @@ class _Workflows:
                 "wrong-type", f"expected type: Sequence, found: {yaml_type(resolved)}", triggers
             )
             return
-        if self._root.get("setup") is not None:
+        setup = self._root.get("setup")
+        if type(setup) is Scalar and setup.value is True:
             self._report.error(
                 "setup",
                 "a setup configuration cannot have scheduled workflows",
@@ -375,8 +379,9 @@ class _Workflows:
         self, members: list[Invocation], name: str, gate: Invocation, end: Invocation
     ) -> list[Invocation]:
         """Let members without requirements wait for the gate, and the end for all members."""
+        items: dict[int, int] = {}
         for member in members:
-            member.item = id(member)
+            member.item = items.setdefault(member.item, id(member))
             member.label = f"{name}/{member.label}"
             member.alias = f"{name}/{member.alias}" if member.alias else None
             member.requires = [
@@ -400,18 +405,16 @@ class _Workflows:
         inner_frame = Frame("job-group", group.name, written.mark, frame)
         members: list[Invocation] = []
         items = [read_item(item, self._compilation, inner_frame) for item in jobs.items]
-        known = {item.name for item in items} | {
-            str(to_data(item.options["name"])) for item in items if "name" in item.options
-        }
         failed: Poisoned | None = None
         for number, item in enumerate(items):
             try:
-                self._check_member(group, item, known, inner_frame)
+                self._check_member(group, item, inner_frame)
                 members += self._invoker.invoke(item, workflow.name, -number - 1, inner_frame)
             except Poisoned as error:
                 failed = error
         if failed:
             raise failed
+        self._check_needs(group, items, members, frame)
         counted = Counter(member.name for member in members)
         for member in members:
             if counted[member.name] > 1:
@@ -423,7 +426,25 @@ class _Workflows:
                 )
         return members
 
-    def _check_member(self, group: Element, item: Written, known: set[str], frame: Frame) -> None:
+    def _check_needs(
+        self, group: Element, items: list[Written], members: list[Invocation], frame: Frame
+    ) -> None:
+        known = {item.name for item in items}
+        for member in members:
+            known |= {member.name, member.label, member.alias or member.label}
+        for member in members:
+            for need in member.requires:
+                if need.name not in known:
+                    raise self._report.error(
+                        "job-group",
+                        f'"{need.name}" is not a job of the job group "{group.name}"; its jobs can'
+                        " require each other only",
+                        need.mark,
+                        hint="put the requirement on the invocation of the job group",
+                        frame=frame,
+                    )
+
+    def _check_member(self, group: Element, item: Written, frame: Frame) -> None:
         if ("job-group", item.name) in self._namespace.elements:
             raise self._report.error(
                 "job-group",
@@ -440,24 +461,6 @@ class _Workflows:
                 hint="put it on the invocation of the job group",
                 frame=frame.parent,
             )
-        needs = item.options.get("requires")
-        for need in needs.items if type(needs) is Sequence else ():
-            name = (
-                need.value
-                if type(need) is Scalar
-                else next(iter(need.entries), None)
-                if (type(need) is Mapping)
-                else None
-            )
-            if isinstance(name, str) and name not in known and not need.dynamic:
-                raise self._report.error(
-                    "job-group",
-                    f'"{name}" is not a job of the job group "{group.name}"; its jobs can require each'
-                    " other only",
-                    need,
-                    hint="put the requirement on the invocation of the job group",
-                    frame=frame.parent,
-                )
 
     def _check_group_invocation(
         self, group: Element, written: Written, workflow: ExpandedWorkflow, frame: Frame
@@ -509,6 +512,7 @@ class _Workflows:
         for requirement in job.requires:
             choices = names.find(requirement.name, job)
             if len(choices) == 1:
+                self._compilation.count(requirement.mark, None, len(choices[0]))
                 found += [(other, requirement) for other in choices[0]]
             else:
                 self._unknown_need(job, requirement, len(choices), names, workflow)
@@ -550,10 +554,13 @@ class _Workflows:
         for start in needs:
             cycle = _cycle_from(start, needs, done)
             if cycle:
+                around = [*cycle, cycle[0]]
+                if len(cycle) > _LONGEST_CYCLE:
+                    around[_LONGEST_CYCLE - 2 : -2] = ["…"]
                 self._report.error(
                     "requires-cycle",
-                    f"The job `{cycle[0]}` is part of a cycle: {' → '.join([*cycle, cycle[0]])};"
-                    f" the following jobs are unreachable: {', '.join(sorted(cycle))}",
+                    f"The job `{cycle[0]}` is part of a cycle: {' → '.join(around)};"
+                    f" the following jobs are unreachable: {', '.join(sorted(set(around)))}",
                     jobs[cycle[0]].mark,
                 )
 
@@ -585,12 +592,12 @@ class _Names:
             return [[self._by_name[name]]]
         return choices
 
-    def known(self, asking: Invocation) -> list[str]:
-        """Return the names of the other jobs."""
-        labels = [
-            n for n, jobs in self._by_label.items() if any(j.item != asking.item for j in jobs)
-        ]
-        return [*labels, *self._by_alias]
+    def known(self, asking: Invocation) -> Iterator[str]:
+        """Yield the names of the other jobs."""
+        for name, jobs in self._by_label.items():
+            if any(job.item != asking.item for job in jobs):
+                yield name
+        yield from self._by_alias
 
 
 def _cycle_from(start: str, needs: dict[str, list[str]], done: set[str]) -> list[str]:
@@ -606,6 +613,7 @@ def _cycle_from(start: str, needs: dict[str, list[str]], done: set[str]) -> list
             done.add(name)
             continue
         if name in on_path:
+            done.update(path)  # It is told once, and not from each job that leads to it.
             return path[on_path[name] :]
         if name in done:
             continue

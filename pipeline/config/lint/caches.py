@@ -6,6 +6,7 @@ A cache is never written again under the same key, and one is found by the begin
 from __future__ import annotations
 
 import re
+from bisect import bisect_left, bisect_right
 
 from pipeline.config.findings import Report
 from pipeline.config.lint.survey import Step, Survey, entry, texts
@@ -13,7 +14,7 @@ from pipeline.config.nodes import Scalar
 
 __all__ = ["find_changing_keys", "find_constant_keys"]
 
-_TEMPLATE = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
+_TEMPLATE = re.compile(r"\{\{((?:(?!\{\{).)*?)\}\}", re.DOTALL)
 _FIXED = re.compile(
     r"\s*(?:arch|\.Environment\.(?:CI|CIRCLECI|HOME|OS|CIRCLE_JOB|CIRCLE_PROJECT_\w+))\s*\Z"
 )
@@ -49,17 +50,24 @@ def find_changing_keys(survey: Survey, report: Report) -> None:
     A key with the revision passes files on between the jobs of a workflow, and is found there.
     """
     saved = [key for step in survey.steps if step.name == "save_cache" for key in _keys(step)]
+    written = sorted(key.value for key in saved)
+    all_known = bool(saved) and not any(key.dynamic for key in saved)
     restored = [key for step in survey.steps if step.name == "restore_cache" for key in _keys(step)]
     told: set[str] = set()
     for step in survey.steps:
-        if step.name == "restore_cache" and (key := _never_found(_keys(step), saved)):
+        if step.name == "restore_cache" and (key := _never_found(_keys(step), written, all_known)):
             told.add(key.value)
             _warn(key, report)
     known = {key.value for key in restored}
+    ordered, lengths = sorted(known), sorted({len(key) for key in known})
     if not restored or any(key.dynamic for key in restored):
         return
     for key in saved:
-        if key.value not in told and not key.dynamic and _never_restored(key.value, known):
+        if (
+            key.value not in told
+            and not key.dynamic
+            and _never_restored(key.value, known, ordered, lengths)
+        ):
             _warn(key, report)
 
 
@@ -67,24 +75,35 @@ def _keys(step: Step) -> list[Scalar]:
     return [*texts(entry(step.body, "key")), *texts(entry(step.body, "keys"))]
 
 
-def _never_found(keys: list[Scalar], saved: list[Scalar]) -> Scalar | None:
-    """Return the last key of a ``restore_cache`` where none of its keys can find anything."""
+def _begins_one(text: str, ordered: list[str]) -> bool:
+    """Return whether a text is the beginning of one of the ordered texts."""
+    at = bisect_left(ordered, text)
+    return at < len(ordered) and ordered[at].startswith(text)
+
+
+def _never_found(keys: list[Scalar], saved: list[str], all_known: bool) -> Scalar | None:
+    """Return the last key of a ``restore_cache`` where none of its keys can find anything.
+
+    Args:
+        keys: in the order in which they are tried.
+        saved: the keys of every ``save_cache``, in alphabetical order.
+        all_known: whether these are all that is saved, and none of them has a tag.
+    """
     for key in keys:
         text: str = key.value
         if key.dynamic:
             return None
         if _EACH_TIME.search(text):
             continue
-        if not _EACH_REVISION.search(text) or not saved:
-            return None
-        if any(other.dynamic or other.value.startswith(text) for other in saved):
+        if not _EACH_REVISION.search(text) or not all_known or _begins_one(text, saved):
             return None
     return keys[-1] if keys else None
 
 
-def _never_restored(text: str, restored: set[str]) -> bool:
+def _never_restored(text: str, restored: set[str], ordered: list[str], lengths: list[int]) -> bool:
     """Return whether no restored key can begin a saved one that changes every time.
 
+    ``ordered`` has the restored keys in alphabetical order, and ``lengths`` their lengths.
     A template before the part that changes may come to what a restored key writes out, as its branch.
     """
     each_time = _EACH_TIME.search(text)
@@ -92,11 +111,11 @@ def _never_restored(text: str, restored: set[str]) -> bool:
     if not changing:
         return False
     head, template, _ = text[: changing.start()].partition("{{")
-    if template and any(key.startswith(head) for key in restored):
+    if template and _begins_one(head, ordered):
         return False
-    if each_time:
-        return not any(text.startswith(key) and len(key) <= each_time.start() for key in restored)
-    return not any(text.startswith(key) for key in restored)
+    longest = each_time.start() if each_time else len(text)
+    fitting = lengths[: bisect_right(lengths, longest)]
+    return not any(text[:length] in restored for length in fitting)
 
 
 def _warn(key: Scalar, report: Report) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pipeline.config.invocations import KEYS
 from pipeline.config.lint.references import ANY, Ref, resolve
 from pipeline.config.lint.survey import (
     Environment,
@@ -15,7 +14,7 @@ from pipeline.config.lint.survey import (
 )
 from pipeline.config.namespace import Element, Namespace
 from pipeline.config.nodes import Mapping, Node, Scalar, Sequence
-from pipeline.config.schema import STEPS, step_name
+from pipeline.config.schema import INVOCATION_KEYS, STEPS, step_name
 
 __all__ = ["take_survey"]
 
@@ -196,7 +195,7 @@ class _Surveyor:
                 for values in parameters.entries.values() if type(parameters) is Mapping else ():
                     for one in items(values):
                         self._argument(one, space, refs)
-            elif key not in KEYS:
+            elif key not in INVOCATION_KEYS:
                 self._argument(value, space, refs)
 
 

@@ -171,7 +171,33 @@ def test_fetching_says_what_it_could_not_reach_and_never_the_token(repository: P
     assert token not in done.stdout + done.stderr
 
 
+def test_an_orb_that_is_named_is_fetched(repository: Path) -> None:
+    with serving_orbs() as server:
+        server.orbs = {"circleci/node@5": ("5.2.0", "version: 2.1\n")}
+        done = orbyard(repository, "orb.fetch", "circleci/node@5", "--host", server.url)
+        assert done.returncode == 0, done.stderr
+        asked = [seen.body["variables"]["orbVersionRef"] for seen in server.seen]
+    assert asked == ["circleci/node@5"]
+    assert (repository / ".circleci/orbs/circleci/node@5.2.0.yml").exists()
+
+
+def test_a_configuration_without_orbs_has_nothing_to_fetch(repository: Path) -> None:
+    write(repository, {".circleci/config.yml": "version: 2.1\n"})
+    done = orbyard(repository, "orb.fetch")
+    assert done.returncode == 0
+    assert "declares no orbs" in done.stderr
+
+
+def test_an_orb_that_was_changed_is_listed_as_not_what_the_lock_says(repository: Path) -> None:
+    assert orbyard(repository, "orb.vendor", "acme/tools@1.4.0", "orbs/own").returncode == 0
+    with (repository / ".circleci/orbs/acme/tools@1.4.0.yml").open("a") as file:
+        file.write("# changed\n")
+    listed = orbyard(repository, "orb.list").stdout
+    assert "not what the lock file says; see `orbyard ci.validate`" in listed
+
+
 def test_a_malformed_reference_is_bad_input(repository: Path) -> None:
     done = orbyard(repository, "orb.fetch", "node")
     assert done.returncode == 2
+    assert "'node' is not a reference to an orb" in done.stderr
     assert "namespace/name@version" in done.stderr

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
+
 import pytest
 
 from pipeline.config import Limits, check
@@ -193,3 +196,190 @@ def test_an_expression_or_section_nested_beyond_reason_is_refused() -> None:
         text = f"version: 2.1\njobs: {{build: {{{job}}}}}\n"
         assert codes(text) <= {"expression-syntax", "unclosed-tag"}
         assert codes(text)
+
+
+def test_warnings_without_number_do_not_hide_an_error() -> None:
+    steps = "\n".join(f"      - run: {{command: a{n}, unknown: 1}}" for n in range(300))
+    text = f"version: 2.1\njobs:\n  build:\n    {JOB}\n    steps:\n{steps}\n      - nothing\n"
+    (found,) = errors(text)
+    assert (found.code, found.where.line) == ("unknown-command", 306)
+
+
+def test_calls_and_conditions_nested_beyond_reason_are_refused() -> None:
+    opened, closed = "[{when: {condition: true, steps: " * 70, "}}]" * 70
+    commands = "\n".join(f"  c{n}: {{steps: {opened}[c{n + 1}]{closed}}}" for n in range(40))
+    text = f"""
+version: 2.1
+commands:
+{commands}
+  c40: {{steps: [checkout]}}
+jobs: {{build: {{{JOB}, steps: [c0]}}}}
+"""
+    assert codes(text) == {"too-large"}
+
+
+def test_an_executor_that_doubles_with_each_call_is_refused() -> None:
+    commands = "\n".join(
+        f"  c{n}: {{parameters: {{e: {{type: executor}}}}, steps: [c{n + 1}: {{e: {{name: n,"
+        " a: << parameters.e >>, b: << parameters.e >>}}]}"
+        for n in range(40)
+    )
+    text = f"""
+version: 2.1
+executors: {{n: {{{JOB}}}}}
+commands:
+{commands}
+  c40:
+    parameters: {{e: {{type: executor}}}}
+    steps: [when: {{condition: {{equal: [<< parameters.e >>, n]}}, steps: []}}]
+jobs: {{build: {{{JOB}, steps: [c0: {{e: n}}]}}}}
+"""
+    assert codes(text) == {"too-large"}
+
+
+SMALL = Limits(expanded_nodes=20_000, steps=2_000, output_text=20_000)
+MANY = ", ".join(f"A{n}: 1" for n in range(500))
+LIST = ", ".join(f"'{n}'" for n in range(200))
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        f"steps: [run: {{command: a, environment: {{{MANY}}}}}]",
+        f"steps: [run: '{'x' * 100}']",
+        "steps: [" + "when: {condition: false, steps: []}, " * 50 + "checkout]",
+        "steps: [" + "steps: [], " * 50 + "checkout]",
+        f"steps: [when: {{condition: {{or: [{'false, ' * 500}]}}, steps: []}}]",
+        "parameters: {e: {type: string, default: ''}}, steps: [run: 'x"
+        + "<<parameters.e>>" * 500
+        + "']",
+        "parameters: {"
+        + ", ".join(f"p{n}: {{type: integer, default: 1}}" for n in range(500))
+        + "}, steps: [checkout]",
+    ],
+    ids=["environment", "text", "conditions", "splices", "operands", "tags", "parameters"],
+)
+def test_what_a_command_costs_counts_with_each_call(command: str) -> None:
+    calls = "c, " * 400
+    text = f"""
+version: 2.1
+commands: {{c: {{{command}}}}}
+jobs: {{build: {{{JOB}, steps: [{calls}]}}}}
+"""
+    assert codes(text, limits=SMALL) == {"too-large"}
+
+
+@pytest.mark.parametrize(
+    "invocations",
+    [
+        f"[a: {{matrix: {{alias: m, parameters: {{x: [{LIST}]}}}}}},"
+        f" a: {{requires: [m], matrix: {{alias: n, parameters: {{x: [{LIST}]}}}}}}]",
+        f"[a: {{filters: {{branches: {{only: [{LIST}]}}}}, matrix: {{parameters: {{x: [{LIST}]}}}}}}]",
+        f"[a: {{context: [{LIST}], matrix: {{parameters: {{x: [{LIST}]}}}}}}]",
+    ],
+    ids=["requires", "filters", "contexts"],
+)
+def test_what_a_matrix_repeats_counts_with_each_member(invocations: str) -> None:
+    text = f"""
+version: 2.1
+jobs: {{a: {{parameters: {{x: {{type: string}}}}, {JOB}, steps: [checkout]}}}}
+workflows: {{main: {{jobs: {invocations}}}}}
+"""
+    assert codes(text, limits=SMALL) == {"too-large"}
+
+
+def test_merges_of_one_large_mapping_again_and_again_are_refused() -> None:
+    merges = "  - {<<: *b}\n" * 3_000
+    text = f"version: 2.1\nb: &b {{{MANY}}}\nx:\n{merges}"
+    assert codes(text, limits=Limits(nodes=100_000)) == {"too-large"}
+
+
+def _invoked(count: int, requires: Callable[[int], str]) -> str:
+    jobs = "".join(
+        f"      - build: {{name: job{n}, requires: [{requires(n)}]}}\n" for n in range(count)
+    )
+    return (
+        f"version: 2.1\njobs: {{build: {{{JOB}, steps: [checkout]}}}}\n"
+        f"workflows:\n  main:\n    jobs:\n{jobs}"
+    )
+
+
+def _excluded() -> str:
+    values = ",".join(map(str, range(100)))
+    exclude = ",".join(f"{{x: {x}, y: {y}}}" for x in range(100) for y in range(99))
+    parameters = "{x: {type: integer}, y: {type: integer}}"
+    return (
+        f"version: 2.1\njobs: {{a: {{parameters: {parameters}, {JOB}, steps: [checkout]}}}}\n"
+        f"workflows: {{main: {{jobs: [a: {{matrix: {{parameters: {{x: [{values}], y: [{values}]}},"
+        f" exclude: [{exclude}]}}}}]}}}}\n"
+    )
+
+
+def _one_step(command: str) -> str:
+    return f"version: 2.1\njobs:\n  build:\n    {JOB}\n    steps:\n      - run: '{command}'\n"
+
+
+def _below_long_keys() -> str:
+    keys = "".join(f"{' ' * depth}{'k' * 900}:\n" for depth in range(1, 200))
+    start = _one_step("a") + "commands: {unused: {steps: [checkout]}}\nx:\n"
+    return f"{start}{keys}{' ' * 200}[{'a, ' * 20_000}]\n"
+
+
+def _filtered_by(pattern: str) -> str:
+    jobs = "".join(
+        f"      - build: {{name: job{n}, filters: {{branches: {{only: '/{pattern}{n}/'}}}}}}\n"
+        for n in range(2_000)
+    )
+    build = f"version: 2.1\njobs: {{build: {{{JOB}, steps: [checkout]}}}}\n"
+    return f"{build}workflows:\n  main:\n    jobs:\n{jobs}"
+
+
+def _cached() -> str:
+    steps = "".join(
+        f"      - save_cache: {{key: 'a{n}-{{{{ .Revision }}}}', paths: [x]}}\n"
+        f"      - restore_cache: {{key: 'b{n}-{{{{ .Revision }}}}'}}\n"
+        for n in range(5_000)
+    )
+    return _one_step("a") + steps
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        _invoked(8_000, lambda n: f"job{(n + 1) % 8_000}"),
+        _invoked(8_000, lambda n: f"nothing{n}"),
+        _excluded(),
+        _one_step("x" + "<<# pipeline.number >>y<</ pipeline.number >>" * 40_000),
+        _one_step("x" + "\\<<a" * 500_000),
+        _one_step("a") + "".join(f"      - run: << nothing.x{n} >>\n" for n in range(40_000)),
+        _below_long_keys(),
+        _cached(),
+        "# cci-ignore\nx: " + "&: " * 30_000,
+        _one_step("a") + f"      - save_cache: {{key: '{'{{ ' * 100_000}', paths: [x]}}\n",
+        "version: 2.1\ncommands:\n"
+        + "".join(f"  c{n}: c{n + 1}\n" for n in range(10_000))
+        + _one_step("a").removeprefix("version: 2.1\n")
+        + "      - c0\n" * 1_000,
+        _filtered_by("(a|b)+[xyz]?" * 150),
+    ],
+    ids=[
+        "a ring of jobs",
+        "unknown requirements",
+        "excluded combinations",
+        "sections on a line",
+        "escapes",
+        "unknown variables",
+        "paths below long keys",
+        "caches",
+        "anchors on a line",
+        "templates of a cache",
+        "names for names",
+        "patterns of filters",
+    ],
+)
+def test_long_input_takes_time_in_proportion(text: str) -> None:
+    started = time.process_time()
+    check(text)
+    assert (
+        time.process_time() - started < 8
+    )  # None takes more than 2 s; by the square it is minutes.

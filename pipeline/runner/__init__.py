@@ -1,0 +1,1 @@
+"""The runner: a compiled configuration's jobs, run on this machine."""

@@ -1,0 +1,127 @@
+"""A job in a folder of this machine: the machine executor, and docker jobs where there is no engine."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.errors import Interrupted, InvalidInput
+from pipeline.process import run_process
+from pipeline.runner.archive import pack_paths
+from pipeline.runner.relocation import below_home, joined, renamed
+from pipeline.runner.unpacking import unpack_safely
+
+__all__ = ["HostSandbox"]
+
+_KEPT = (
+    "PATH",
+    "LANG",
+    "LC_ALL",
+    "TERM",
+    "TMPDIR",
+    "USER",
+    "LOGNAME",
+    "SSH_AUTH_SOCK",
+    "DOCKER_HOST",
+)
+"""Variables of the caller that a job sees; all others would make it depend on who runs it."""
+_STOPPED = 130
+
+
+@dataclass(slots=True)
+class HostSandbox:
+    """A scratch folder that is the job's home; programs are those of this machine.
+
+    Attributes:
+        folder: the scratch folder.
+        keep: whether it stays when the job is over.
+    """
+
+    folder: Path
+    keep: bool = False
+
+    @property
+    def home(self) -> str:
+        """The scratch folder."""
+        return os.fspath(self.folder)
+
+    @property
+    def has_bash(self) -> bool:
+        """Whether ``/bin/bash`` is there."""
+        return os.access("/bin/bash", os.X_OK)
+
+    def run(
+        self,
+        argv: Sequence[str],
+        *,
+        env: Mapping[str, str],
+        cwd: str,
+        on_output: Callable[[bytes], None],
+        cancel: threading.Event | None = None,
+        tty: bool = False,  # noqa: ARG002  # a pipe has to do here
+    ) -> int:
+        """Run a program of this machine."""
+        Path(cwd).mkdir(parents=True, exist_ok=True)
+        try:
+            done = run_process(
+                argv,
+                env=self._environment() | dict(env),
+                cwd=cwd,
+                on_line=lambda line: on_output(line.encode() + b"\n"),
+                cancel=cancel,
+            )
+        except Interrupted:
+            return _STOPPED
+        # A program that a signal ended: as a shell counts it.
+        return done.exit_code if done.exit_code >= 0 else 128 - done.exit_code
+
+    def _environment(self) -> dict[str, str]:
+        kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
+        return kept | {"HOME": self.home}
+
+    def capture(self, argv: Sequence[str], *, cwd: str = "/") -> tuple[int, bytes]:
+        """Run a program and return its exit code and what it printed."""
+        done = run_process(argv, env=self._environment(), cwd=cwd)
+        return done.exit_code, done.stdout
+
+    def write_file(self, path: str, data: bytes, mode: int = 0o644) -> None:
+        """Write a file."""
+        target = Path(path)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(data)
+        target.chmod(mode)
+
+    def read_archive(self, path: str) -> Iterator[bytes]:
+        """Yield the tar of a file or folder."""
+        found = Path(path)
+        if not os.path.lexists(found):
+            raise FileNotFoundError(path)
+        return pack_paths(found.parent, [found.name])
+
+    def put_archive(self, path: str, tar: Iterable[bytes]) -> None:
+        """Unpack a tar into a folder of the job's.
+
+        Raises:
+            InvalidInput: the folder is outside of the scratch folder, where nothing of a job may land.
+        """
+        folder = Path(path)
+        if not folder.resolve().is_relative_to(self.folder.resolve()):
+            raise InvalidInput(
+                f"{path} is outside of the job's own folder, and this job runs on the machine itself",
+                hint="use a path below ~ or the working directory, or run the job in a container",
+            )
+        folder.mkdir(parents=True, exist_ok=True)
+        unpack_safely(tar, folder, outward_links=True)
+
+    def put_cache(self, tar: Iterable[bytes]) -> None:
+        """Unpack what a cache has below the home folder; what is elsewhere stays out of this machine."""
+        unpack_safely(joined([renamed(tar, below_home)]), self.folder, outward_links=True)
+
+    def close(self) -> None:
+        """Remove the scratch folder."""
+        if not self.keep:
+            shutil.rmtree(self.folder, ignore_errors=True)

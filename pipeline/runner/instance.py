@@ -1,0 +1,220 @@
+"""Prepares one instance of a job — its sandbox, files, variables — runs it, and clears up."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pipeline.config.model import Docker, Macos, Step
+from pipeline.errors import OrbyardError, WorkFailed
+from pipeline.runner.agent_messages import JobFacts
+from pipeline.runner.agent_server import AgentServer
+from pipeline.runner.docker_sandbox import DockerSandbox, open_docker_sandbox
+from pipeline.runner.engine import ContainerEngine
+from pipeline.runner.environment import BuildIdentity, builtin_variables
+from pipeline.runner.host_sandbox import HostSandbox
+from pipeline.runner.images import ensure_images
+from pipeline.runner.job import run_steps
+from pipeline.runner.job_run import JobRun
+from pipeline.runner.model import JobResult, JobSpec
+from pipeline.runner.resources import resources_of
+from pipeline.runner.sandbox import Sandbox
+from pipeline.runner.snapshot import Snapshot
+from pipeline.runner.stand_in import stand_in_script
+from pipeline.runner.store import Store
+from pipeline.runner.view import View
+from pipeline.secret import Masker
+
+__all__ = ["Machine", "run_instance"]
+
+_INSIDE = "/tmp/.orbyard"  # noqa: S108  # inside of the container
+_SOCKET = "/var/run/docker.sock"
+_NO_PAGER = {"PAGER": "cat", "GIT_PAGER": "cat"}
+"""Steps see a terminal, and a pager in it would wait for a key that nobody presses."""
+
+
+@dataclass(slots=True)
+class Machine:
+    """What all jobs of a run share.
+
+    Attributes:
+        engine: returns the Docker engine, connected at the first call.
+        executor: ``auto``, ``docker`` or ``host``.
+        store: caches and workspaces.
+        snapshot: the working tree.
+        run_id: the run.
+        project: the name under which caches are kept.
+        variables: project variables.
+        values: pipeline values.
+        masker: hides secrets.
+        view: what a person sees.
+        cancel: set when the run is stopped.
+        scratch: a folder of this machine for what jobs share with the runner.
+        tty: whether steps see a terminal.
+        pull: whether to pull images that are there already.
+    """
+
+    engine: Callable[[], ContainerEngine]
+    executor: str
+    store: Store
+    snapshot: Snapshot
+    run_id: str
+    project: str
+    variables: Mapping[str, str]
+    values: Mapping[str, Any]
+    masker: Masker
+    view: View
+    cancel: threading.Event
+    scratch: Path
+    tty: bool = True
+    pull: bool = False
+    _numbers: list[int] = field(default_factory=lambda: [0])
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def next_number(self) -> int:
+        """Return a build number."""
+        with self._lock:
+            self._numbers[0] += 1
+            return self._numbers[0]
+
+
+def run_instance(machine: Machine, spec: JobSpec) -> JobResult:
+    """Run an instance of a job.
+
+    Raises:
+        OrbyardError: its sandbox cannot be made.
+    """
+    executor = spec.job.executor
+    if isinstance(executor, Macos):
+        return JobResult(
+            spec.name,
+            spec.node_index,
+            "not_run",
+            0.0,
+            reason="macOS jobs do not run on this machine",
+        )
+    shared = machine.scratch / uuid.uuid4().hex[:8]
+    shared.mkdir(parents=True)
+    shared.chmod(0o755)
+    facts = JobFacts()
+    try:
+        with AgentServer(shared / "agent", facts) as agent:
+            on_host = machine.executor == "host" or not isinstance(executor, Docker)
+            _write_scripts(spec.job.steps, shared)
+            sandbox: Sandbox = _host(shared) if on_host else _containers(machine, spec, shared)
+            inside = str(shared) if on_host else _INSIDE
+            try:
+                run = _job_run(machine, spec, sandbox, inside, agent)
+                _prepare(run, sandbox)
+                return run_steps(run, machine.view, machine.masker)
+            finally:
+                sandbox.close()
+    finally:
+        shutil.rmtree(shared, ignore_errors=True)
+
+
+def _write_scripts(steps: Sequence[Step], shared: Path) -> None:
+    for number, step in enumerate(steps):
+        if step.type in ("run", "deploy"):
+            script = shared / f"step-{number}"
+            script.write_text(str(step.options["command"]), encoding="utf-8")
+            script.chmod(0o755)
+    programs = shared / "bin"
+    programs.mkdir()
+    for name in ("circleci", "circleci-agent"):
+        program = programs / name
+        program.write_bytes(stand_in_script())
+        program.chmod(0o755)
+    variables = shared / "bash_env"
+    variables.touch()
+    variables.chmod(0o666)
+
+
+def _host(shared: Path) -> HostSandbox:
+    home = shared / "home"
+    home.mkdir()
+    return HostSandbox(home)
+
+
+def _containers(machine: Machine, spec: JobSpec, shared: Path) -> DockerSandbox:
+    executor = spec.job.executor
+    assert isinstance(executor, Docker)
+    engine = machine.engine()
+    variables = {**machine.variables, **spec.contexts}
+    ensure_images(engine, executor.images, variables, machine.view.note, pull=machine.pull)
+    binds = [f"{shared}:{_INSIDE}"]
+    if any(step.type == "setup_remote_docker" for step in spec.job.steps):
+        binds.append(f"{_SOCKET}:{_SOCKET}")
+    plain = "".join(c if c.isalnum() else "-" for c in spec.name)[:40]
+    return open_docker_sandbox(
+        engine,
+        executor.images,
+        run_id=machine.run_id,
+        name=f"{machine.run_id[-6:]}-{plain}",
+        resources=resources_of(spec.job.resource_class),
+        binds=binds,
+    )
+
+
+def _job_run(
+    machine: Machine, spec: JobSpec, sandbox: Sandbox, inside: str, agent: AgentServer
+) -> JobRun:
+    build = BuildIdentity(
+        build_number=machine.next_number(),
+        build_url=spec.folder.as_uri() if spec.folder.is_absolute() else str(spec.folder),
+        pipeline_id=str(uuid.uuid5(uuid.NAMESPACE_URL, machine.run_id)),
+        workflow_id=str(uuid.uuid5(uuid.NAMESPACE_URL, f"{machine.run_id}/{spec.workflow}")),
+        job_id=str(uuid.uuid4()),
+        workspace_id=str(uuid.uuid5(uuid.NAMESPACE_URL, f"{machine.run_id}/{spec.workflow}")),
+        project_id=str(uuid.uuid5(uuid.NAMESPACE_URL, machine.project)),
+        organization_id=str(
+            uuid.uuid5(uuid.NAMESPACE_URL, machine.project.rpartition("/")[0] or "local")
+        ),
+        node_index=spec.node_index,
+        node_total=spec.job.parallelism,
+    )
+    builtin = builtin_variables(
+        job=spec.name,
+        values=machine.values,
+        build=build,
+        working_directory=spec.job.working_directory or "~/project",
+        bash_env=f"{inside}/bash_env",
+    ) | {"ORBYARD_AGENT": f"{inside}/agent", **_NO_PAGER}
+    if isinstance(sandbox, HostSandbox):
+        import os
+
+        builtin["PATH"] = f"{inside}/bin:{os.environ.get('PATH', '/usr/bin:/bin')}"
+    return JobRun(
+        spec=spec,
+        sandbox=sandbox,
+        store=machine.store,
+        snapshot=machine.snapshot,
+        run_id=machine.run_id,
+        project=machine.project,
+        variables=machine.variables,
+        builtin=builtin,
+        values=machine.values,
+        scratch=inside,
+        cancel=machine.cancel,
+        halted=lambda: agent.halted,
+        tty=machine.tty,
+    )
+
+
+def _prepare(run: JobRun, sandbox: Sandbox) -> None:
+    """Make the working directory, and put the stand-in program on the PATH."""
+    folder = run.working_directory
+    if isinstance(sandbox, DockerSandbox):
+        sandbox.make_folder(folder)
+        with suppress(OrbyardError):
+            sandbox.link_programs(f"{_INSIDE}/bin")
+        return
+    code, printed = sandbox.capture(["/bin/sh", "-c", 'mkdir -p "$1"', "sh", folder])
+    if code:
+        raise WorkFailed(f"the working directory {folder} cannot be made: {printed.decode()}")

@@ -1,0 +1,108 @@
+"""What the steps of a job work with."""
+
+from __future__ import annotations
+
+import posixpath
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pipeline.config.model import Step
+from pipeline.runner.environment import job_environment
+from pipeline.runner.model import JobSpec
+from pipeline.runner.sandbox import Sandbox
+from pipeline.runner.snapshot import Snapshot
+from pipeline.runner.step_log import StepLog
+from pipeline.runner.store import Store
+
+__all__ = ["JobRun", "Outcome", "StepFailed"]
+
+
+class StepFailed(Exception):
+    """A step did not do what it should; the reason is in its log."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a step that did not fail went: its exit code, and a word for the summary."""
+
+    exit_code: int | None = None
+    note: str = ""
+
+
+@dataclass(slots=True)
+class JobRun:
+    """A job that runs.
+
+    Attributes:
+        spec: what is run.
+        sandbox: where.
+        store: caches and workspaces.
+        snapshot: what ``checkout`` puts there.
+        run_id: the run.
+        project: the name under which caches are kept.
+        variables: project variables, below the contexts'.
+        builtin: CIRCLE_* variables.
+        values: branch, revision and the like, for the keys of caches.
+        scratch: a folder inside of the sandbox for the runner's own files.
+        cancel: set when the run is stopped.
+        halted: tells whether ``circleci step halt`` was called.
+        failed: whether a step has failed.
+        background: threads of background steps.
+        facts: what the summary tells: caches, test results, artifacts.
+    """
+
+    spec: JobSpec
+    sandbox: Sandbox
+    store: Store
+    snapshot: Snapshot
+    run_id: str
+    project: str
+    variables: Mapping[str, str]
+    builtin: Mapping[str, str]
+    values: Mapping[str, Any]
+    scratch: str
+    cancel: threading.Event
+    halted: Callable[[], bool]
+    failed: bool = False
+    tty: bool = True
+    background: list[threading.Thread] = field(default_factory=list)
+    facts: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def working_directory(self) -> str:
+        """The job's working directory inside the sandbox."""
+        return self.expand(self.spec.job.working_directory or "~/project")
+
+    def expand(self, path: str) -> str:
+        """Return a path with ``~`` replaced; a relative one stays relative."""
+        if path == "~" or path.startswith("~/"):
+            return self.sandbox.home + path[1:]
+        return path
+
+    def absolute(self, path: str) -> str:
+        """Return a path of a step, relative to the working directory, as an absolute one."""
+        return posixpath.normpath(posixpath.join(self.working_directory, self.expand(path)))
+
+    def environment(self, step: Mapping[str, Any] | None = None) -> dict[str, str]:
+        """Return the variables of a step."""
+        executor = self.spec.job.executor
+        image = getattr(executor, "images", (None,))[0]
+        return job_environment(
+            image=image.environment if image else None,
+            project=self.variables,
+            contexts=[self.spec.contexts],
+            builtin=self.builtin,
+            job=self.spec.job.environment,
+            step=step,
+        )
+
+    def artifact_folder(self) -> Path:
+        """Return the folder of this machine that artifacts are copied to."""
+        return self.spec.folder / "artifacts"
+
+
+StepFunction = Callable[[JobRun, Step, StepLog], Outcome]
+"""Carries a step out; raises StepFailed or an OrbyardError."""

@@ -1,0 +1,165 @@
+"""What of a configuration is run: workflows that this branch or tag starts, or a job and what it needs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from pipeline.config.java_regex import BadRegex, full_match
+from pipeline.config.model import CompiledConfig, Filter, Filters, Workflow, WorkflowJob
+from pipeline.errors import InvalidInput, did_you_mean
+
+__all__ = ["Choice", "PlannedWorkflow", "filters_match", "plan_run"]
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What the user asked for.
+
+    Attributes:
+        workflow: one workflow by its name, or "" for all that this branch or tag starts.
+        job: one job by its final name, or "".
+        only: whether to run that job without what it requires.
+    """
+
+    workflow: str = ""
+    job: str = ""
+    only: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedWorkflow:
+    """A workflow to run, with the jobs that remain of it; ``left_out`` are those that a filter drops."""
+
+    name: str
+    jobs: tuple[WorkflowJob, ...]
+    left_out: tuple[str, ...] = ()
+
+
+def filters_match(filters: Filters, *, branch: str = "", tag: str = "") -> bool:
+    """Return whether a job runs for a branch or tag.
+
+    ``only`` is looked at before ``ignore``; without a filter for branches all run, without one for tags
+    none (CircleCI's configuration reference). A pipeline with both is one for the branch.
+
+    Raises:
+        InvalidInput: a pattern takes too long to match.
+    """
+    if branch or not tag:
+        return _matches(filters.branches, branch) if filters.branches else True
+    return _matches(filters.tags, tag) if filters.tags else False
+
+
+def _matches(names: Filter, name: str) -> bool:
+    if names.only is not None:
+        return _among(names.only, name)
+    if names.ignore is not None:
+        return not _among(names.ignore, name)
+    return True
+
+
+def _among(patterns: Iterable[str], name: str) -> bool:
+    for pattern in patterns:
+        if len(pattern) > 1 and pattern[0] == pattern[-1] == "/":
+            if _matches_regex(pattern, name):
+                return True
+        elif pattern == name:
+            return True
+    return False
+
+
+def _matches_regex(pattern: str, name: str) -> bool:
+    try:
+        return full_match(pattern[1:-1], name)
+    except BadRegex as error:
+        raise InvalidInput(f"a filter cannot be matched against {name!r}: {error}") from None
+
+
+def plan_run(
+    config: CompiledConfig, choice: Choice, *, branch: str = "", tag: str = ""
+) -> tuple[PlannedWorkflow, ...]:
+    """Return what to run.
+
+    Raises:
+        InvalidInput: there is no such workflow or job, or nothing to run.
+    """
+    workflows = _workflows(config, choice)
+    if choice.job:
+        return (_job_with_needs(workflows, choice),)
+    planned = [_filtered(workflow, branch, tag) for workflow in workflows]
+    planned = [workflow for workflow in planned if workflow.jobs]
+    if not planned:
+        what = f"tag {tag!r}" if tag and not branch else f"branch {branch!r}"
+        raise InvalidInput(
+            f"no workflow runs for the {what}",
+            hint="see `orbyard ci.run --list`; --branch and --tag choose another one",
+        )
+    return tuple(planned)
+
+
+def _workflows(config: CompiledConfig, choice: Choice) -> list[Workflow]:
+    if choice.workflow:
+        if choice.workflow not in config.workflows:
+            raise InvalidInput(
+                f"there is no workflow {choice.workflow!r}",
+                hint=did_you_mean(choice.workflow, config.workflows)
+                or f"there are: {', '.join(config.workflows)}",
+            )
+        return [config.workflows[choice.workflow]]
+    pushed = [flow for flow in config.workflows.values() if not flow.schedules]
+    if not choice.job:
+        return pushed
+    # A push does not start scheduled workflows; who names a job may mean one of theirs all the same.
+    return pushed + [flow for flow in config.workflows.values() if flow.schedules]
+
+
+def _filtered(workflow: Workflow, branch: str, tag: str) -> PlannedWorkflow:
+    """Leave out the jobs that filters drop, and those of which all requirements are dropped."""
+    dropped = {
+        job.name for job in workflow.jobs if not filters_match(job.filters, branch=branch, tag=tag)
+    }
+    changed = True
+    while changed:
+        changed = False
+        for job in workflow.jobs:
+            needs = {need.name for need in job.requires}
+            if job.name not in dropped and needs and needs <= dropped:
+                dropped.add(job.name)
+                changed = True
+    kept = [job for job in workflow.jobs if job.name not in dropped]
+    left_out = tuple(job.name for job in workflow.jobs if job.name in dropped)
+    return PlannedWorkflow(workflow.name, tuple(_without(kept, dropped)), left_out)
+
+
+def _without(jobs: Iterable[WorkflowJob], dropped: set[str]) -> Iterable[WorkflowJob]:
+    for job in jobs:
+        needs = tuple(need for need in job.requires if need.name not in dropped)
+        yield job if len(needs) == len(job.requires) else replace(job, requires=needs)
+
+
+def _job_with_needs(workflows: Iterable[Workflow], choice: Choice) -> PlannedWorkflow:
+    known: list[str] = []
+    for workflow in workflows:
+        jobs = {job.name: job for job in workflow.jobs}
+        known += jobs
+        if choice.job not in jobs:
+            continue
+        wanted = {choice.job} if choice.only else _closure(choice.job, jobs)
+        kept = [job for job in workflow.jobs if job.name in wanted]
+        dropped = {job.name for job in workflow.jobs} - wanted
+        return PlannedWorkflow(workflow.name, tuple(_without(kept, dropped)))
+    raise InvalidInput(
+        f"there is no job {choice.job!r}",
+        hint=did_you_mean(choice.job, known) or f"there are: {', '.join(dict.fromkeys(known))}",
+    )
+
+
+def _closure(name: str, jobs: Mapping[str, WorkflowJob]) -> set[str]:
+    wanted: set[str] = set()
+    todo = [name]
+    while todo:
+        here = todo.pop()
+        if here not in wanted and here in jobs:
+            wanted.add(here)
+            todo.extend(need.name for need in jobs[here].requires)
+    return wanted

@@ -1,0 +1,137 @@
+"""Gives other names to what a tar holds, while it streams by.
+
+Caches are kept with names that do not depend on where a job ran: ``~/project/vendor`` for what is below
+the home folder, ``/usr/local/bundle`` as ``_/usr/local/bundle``.
+"""
+
+from __future__ import annotations
+
+import io
+import tarfile
+from collections.abc import Callable, Iterable, Iterator
+
+__all__ = ["END_OF_TAR", "joined", "portable_name", "relocated", "renamed"]
+
+END_OF_TAR = b"\0" * 1024
+_CHUNK = 1 << 20
+_ROOT = "_"
+"""Stands for the root of the file system in the names of caches."""
+
+
+class _Reader(io.RawIOBase):
+    """A file to read from, over pieces of any size."""
+
+    def __init__(self, pieces: Iterable[bytes]) -> None:
+        self._pieces = iter(pieces)
+        self._rest = b""
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        parts = [self._rest]
+        length = len(self._rest)
+        while size < 0 or length < size:
+            piece = next(self._pieces, None)
+            if piece is None:
+                break
+            parts.append(piece)
+            length += len(piece)
+        whole = b"".join(parts)
+        taken, self._rest = (whole, b"") if size < 0 else (whole[:size], whole[size:])
+        return taken
+
+
+def renamed(
+    tar: Iterable[bytes],
+    rename: Callable[[str], str | None],
+    *,
+    home_owner: tuple[int, int] | None = None,
+) -> Iterator[bytes]:
+    """Yield a tar's members under other names, without the end mark.
+
+    Args:
+        tar: an uncompressed tar.
+        rename: returns the new name of a member, or None to leave it out.
+        home_owner: user and group of what is below ``~/``.
+    """
+    with tarfile.open(fileobj=_Reader(tar), mode="r|", bufsize=_CHUNK) as archive:
+        for member in archive:
+            name = rename(member.name.rstrip("/"))
+            if name is None:
+                continue
+            if home_owner is not None and member.name.startswith("~/"):
+                member.uid, member.gid = home_owner
+                member.uname = member.gname = ""
+            member.name = name
+            if member.islnk():
+                target = rename(member.linkname)
+                if target is None:
+                    continue
+                member.linkname = target
+            yield member.tobuf(tarfile.PAX_FORMAT)
+            if member.isreg():
+                yield from _data(archive, member)
+
+
+def relocated(tar: Iterable[bytes], below: str, *, strip: str = "") -> Iterator[bytes]:
+    """Yield a tar's members with names below a folder (``home/circleci``), without the end mark.
+
+    Args:
+        tar: an uncompressed tar.
+        below: the folder; "" for none.
+        strip: a first part of the names that is taken away; the member of that very name is left out.
+    """
+    prefix = below.strip("/")
+
+    def rename(name: str) -> str | None:
+        if strip:
+            if name == strip:
+                return None
+            name = name.removeprefix(f"{strip}/")
+        return f"{prefix}/{name}" if prefix else name
+
+    return renamed(tar, rename)
+
+
+def portable_name(path: str, home: str) -> str:
+    """Return the name under which an absolute path is kept in a cache.
+
+    >>> portable_name("/home/circleci/project", "/home/circleci")
+    '~/project'
+    """
+    if path == home or path.startswith(f"{home}/"):
+        return "~" + path[len(home) :]
+    return _ROOT + path
+
+
+def below_home(name: str) -> str | None:
+    """Return the part of a cache's name below the home folder, or None for one that is elsewhere."""
+    return name[2:] if name.startswith("~/") else None
+
+
+def below_root(home: str) -> Callable[[str], str | None]:
+    """Return what turns a cache's names into names below the root of a file system."""
+
+    def rename(name: str) -> str | None:
+        if name.startswith("~/"):
+            return f"{home.strip('/')}/{name[2:]}"
+        return name[2:] if name.startswith(f"{_ROOT}/") else None
+
+    return rename
+
+
+def _data(archive: tarfile.TarFile, member: tarfile.TarInfo) -> Iterator[bytes]:
+    file = archive.extractfile(member)
+    assert file is not None
+    while chunk := file.read(_CHUNK):
+        yield chunk
+    if padding := -member.size % 512:
+        yield b"\0" * padding
+
+
+def joined(parts: Iterable[Iterable[bytes]]) -> Iterator[bytes]:
+    """Yield tars without end marks as one, with its mark."""
+    for part in parts:
+        yield from part
+    yield END_OF_TAR

@@ -1,0 +1,33 @@
+"""``checkout``: the snapshot of the working tree, in the job's folder."""
+
+from __future__ import annotations
+
+from pipeline.config.model import Step
+from pipeline.runner.job_run import JobRun, Outcome, StepFailed
+from pipeline.runner.step_log import StepLog
+
+__all__ = ["checkout"]
+
+
+def checkout(run: JobRun, step: Step, log: StepLog) -> Outcome:
+    """Put the files and their repository into ``path``, by default the working directory."""
+    folder = run.absolute(str(step.options.get("path") or "."))
+    code, _ = run.sandbox.capture(
+        [
+            "/bin/sh",
+            "-c",
+            'mkdir -p "$1" && { [ -d "$1/.git" ] || [ -z "$(ls -A "$1")" ]; }',
+            "sh",
+            folder,
+        ]
+    )
+    if code:
+        log.say(
+            f"Directory ({folder}) you are trying to checkout to is not empty and not a git repository"
+        )
+        raise StepFailed
+    for archive in run.snapshot.archives():
+        run.sandbox.put_archive(folder, archive)
+    count = len(run.snapshot.names)
+    log.say(f"{count} files of the working tree, in {folder}")
+    return Outcome(note=f"{count} files")

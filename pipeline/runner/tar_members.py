@@ -1,0 +1,275 @@
+"""What is in a tar stream, read while it flows by.
+
+Both header dialects in use are read: POSIX (pax records, what Docker sends) and GNU (long names, what
+:func:`~pipeline.runner.tar_packing.pack_paths` writes). Only :class:`TarScanner` reads headers, so
+that what is checked and what is unpacked cannot be two different readings of the same bytes.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from enum import Enum
+
+from pipeline.errors import InvalidInput
+
+__all__ = [
+    "BrokenArchive",
+    "Kind",
+    "Member",
+    "TarScanner",
+    "watch_members",
+]
+
+BLOCK = 512
+_LARGEST_EXTENSION = 1 << 20
+"""Bytes of a long name or of pax records that are read at all."""
+_LATEST = 1 << 33
+"""The year 2242 as seconds since 1970: later times are more than some file systems can say."""
+
+
+class BrokenArchive(InvalidInput):
+    """The bytes are no archive, or not a whole one."""
+
+
+class Kind(Enum):
+    """What a member is; OTHER stands for devices, fifos, sparse files and everything unknown."""
+
+    FILE = "file"
+    FOLDER = "folder"
+    SYMLINK = "symlink"
+    HARDLINK = "hardlink"
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One entry of a tar.
+
+    Args:
+        name: the path as it is written; bytes that are not UTF-8 are kept as lone surrogates.
+        kind: what it is.
+        size: bytes of data that follow.
+        mode: permission bits, with setuid, setgid and sticky.
+        mtime_s: whole seconds since 1970.
+        target: where a link leads; for a hard link the name of an earlier member.
+    """
+
+    name: str
+    kind: Kind
+    size: int = 0
+    mode: int = 0o644
+    mtime_s: int = 0
+    target: str = ""
+
+
+_KINDS = {
+    0: Kind.FILE,
+    ord("0"): Kind.FILE,
+    ord("7"): Kind.FILE,
+    ord("1"): Kind.HARDLINK,
+    ord("2"): Kind.SYMLINK,
+    ord("5"): Kind.FOLDER,
+}
+_NO_DATA = b"123456"
+"""Types whose size field is not followed by data, as Go's archive/tar and Python's tarfile have it."""
+
+
+def _ignore_data(_data: memoryview) -> None:
+    """Drop the data of members that nobody asked for."""
+
+
+class TarScanner:
+    """Reads a tar that arrives in pieces of any size.
+
+    Args:
+        on_member: called with each member before its data.
+        on_data: called with pieces of the member's data, valid during the call only.
+    """
+
+    def __init__(
+        self,
+        on_member: Callable[[Member], None],
+        on_data: Callable[[memoryview], None] = _ignore_data,
+    ) -> None:
+        self._on_member = on_member
+        self._on_data = on_data
+        self._block = bytearray()
+        self._data_left = 0
+        self._padding_left = 0
+        self._records: dict[str, bytes] = {}
+        self._extension_type = 0
+        self._extension_data = bytearray()
+        self._empty_blocks = 0
+
+    def feed(self, chunk: bytes | memoryview) -> None:
+        """Read the next piece.
+
+        Raises:
+            BrokenArchive: a header is not one.
+        """
+        view = memoryview(chunk)
+        position = 0
+        while position < len(view):
+            if self._data_left or self._padding_left:
+                position += self._pass_over(view[position:])
+            elif self._empty_blocks >= 2:
+                return  # what follows the end only fills a record
+            else:
+                part = view[position : position + BLOCK - len(self._block)]
+                self._block += part
+                position += len(part)
+                if len(self._block) == BLOCK:
+                    block = bytes(self._block)
+                    self._block.clear()
+                    self._read_block(block)
+
+    def finish(self) -> None:
+        """Say that nothing follows.
+
+        Raises:
+            BrokenArchive: the end of the archive has not been seen.
+        """
+        if self._empty_blocks < 2:
+            raise BrokenArchive("the archive ends before its end mark: a part of it is missing")
+
+    def _pass_over(self, view: memoryview) -> int:
+        if not self._data_left:
+            skipped = min(self._padding_left, len(view))
+            self._padding_left -= skipped
+            return skipped
+        data = view[: self._data_left]
+        self._data_left -= len(data)
+        if self._extension_type:
+            self._extension_data += data
+            if not self._data_left:
+                self._read_extension()
+        else:
+            self._on_data(data)
+        return len(data)
+
+    def _read_block(self, block: bytes) -> None:
+        if not block.strip(b"\0"):
+            self._empty_blocks += 1
+            return
+        if self._empty_blocks:
+            raise BrokenArchive("the archive goes on after an empty block")
+        if _number(block[148:156]) != sum(block) - sum(block[148:156]) + 8 * 32:
+            raise BrokenArchive("a header of the archive has a wrong checksum")
+        size = _number(block[124:136])
+        if block[156] in b"LKxg":
+            self._expect_extension(block[156], size)
+        else:
+            self._expect_member(block, size)
+
+    def _expect_extension(self, type_: int, size: int) -> None:
+        if not 0 < size <= _LARGEST_EXTENSION:
+            raise BrokenArchive(f"an extended header of the archive has {size:,} bytes")
+        self._extension_type = type_
+        self._extension_data.clear()
+        self._expect_data(size)
+
+    def _expect_member(self, block: bytes, size: int) -> None:
+        records = self._records
+        kind = _KINDS.get(block[156], Kind.OTHER)
+        name = os.fsdecode(_name(block))
+        target = os.fsdecode(_until_nul(block[157:257]))
+        mtime = _number(block[136:148])
+        if records:
+            self._records = {}
+            name = os.fsdecode(records["path"]) if "path" in records else name
+            target = os.fsdecode(records["linkpath"]) if "linkpath" in records else target
+            size = _decimal(records["size"]) if "size" in records else size
+            if "mtime" in records:
+                mtime = _decimal(records["mtime"].partition(b".")[0])
+            if any(key.startswith("GNU.sparse") for key in records):
+                kind = Kind.OTHER
+        if block[156] == 0 and name.endswith("/"):
+            kind = Kind.FOLDER  # as archives from before 1988 have it
+        if size < 0:
+            raise BrokenArchive("a member of the archive has a negative size")
+        if block[156] in _NO_DATA or kind is Kind.FOLDER:
+            size = 0
+        self._expect_data(size)
+        mode = _number(block[100:108]) & 0o7777
+        self._on_member(Member(name, kind, size, mode, min(max(mtime, 0), _LATEST), target))
+
+    def _expect_data(self, size: int) -> None:
+        self._data_left = size
+        self._padding_left = -size % BLOCK
+
+    def _read_extension(self) -> None:
+        type_, data = self._extension_type, bytes(self._extension_data)
+        self._extension_type = 0
+        records = self._records
+        if type_ in b"LK":
+            # A pax header of the same member counts more, as in Go's archive/tar.
+            records.setdefault("path" if type_ == ord("L") else "linkpath", _until_nul(data))
+            return
+        pax = _pax_records(data)
+        if type_ == ord("x"):
+            records.update(pax)
+        elif pax.keys() & {"path", "linkpath", "size"}:
+            raise BrokenArchive("a global header of the archive names a member")
+
+
+def _name(block: bytes) -> bytes:
+    name = _until_nul(block[:100])
+    # GNU's dialect keeps times where POSIX keeps the beginning of a long name.
+    prefix = _until_nul(block[345:500]) if block[257:263] == b"ustar\0" else b""
+    return prefix + b"/" + name if prefix else name
+
+
+def _until_nul(text: bytes) -> bytes:
+    return text.partition(b"\0")[0]
+
+
+def _number(text: bytes) -> int:
+    """Read an octal number, or GNU's base 256."""
+    digits = text.strip(b" \0")
+    if digits.isdigit() and b"8" not in digits and b"9" not in digits:
+        return int(digits, 8)
+    if text[0] in {0x80, 0xFF}:
+        return int.from_bytes(text[1:], "big") - (256 ** (len(text) - 1) if text[0] == 0xFF else 0)
+    if digits:
+        raise BrokenArchive("a header of the archive has a number that is none")
+    return 0
+
+
+def _decimal(text: bytes) -> int:
+    digits = text.removeprefix(b"-")
+    if not digits.isdigit() or len(digits) > 20:
+        raise BrokenArchive("an extended header of the archive has a number that is none")
+    return int(text)
+
+
+def _pax_records(data: bytes) -> dict[str, bytes]:
+    """Read `length key=value` lines."""
+    records: dict[str, bytes] = {}
+    while data.strip(b"\0"):
+        head, space, _ = data.partition(b" ")
+        length = _decimal(head) if space else 0
+        key, equals, value = data[len(head) + 1 : length].partition(b"=")
+        if not equals or not value.endswith(b"\n") or not len(head) < length <= len(data):
+            raise BrokenArchive("an extended header of the archive cannot be read")
+        records[os.fsdecode(key)] = value[:-1]
+        data = data[length:]
+    return records
+
+
+def watch_members(tar: Iterable[bytes], on_member: Callable[[Member], object]) -> Iterator[bytes]:
+    """Pass on a tar unchanged, and call ``on_member`` with each member on the way.
+
+    Raises:
+        BrokenArchive: the stream is no archive, or not a whole one.
+    """
+
+    def call(member: Member) -> None:
+        on_member(member)
+
+    scanner = TarScanner(call)
+    for chunk in tar:
+        scanner.feed(chunk)
+        yield chunk
+    scanner.finish()

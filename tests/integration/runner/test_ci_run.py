@@ -1,0 +1,360 @@
+"""`ci.run` with a real Docker engine: whole configurations, as a user runs them."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+PROJECT = Path(__file__).resolve().parents[3]
+IMAGE = os.environ.get("ORBYARD_TEST_JOB_IMAGE", "cimg/ruby:3.1-node")
+"""An image with bash and git whose user is not root."""
+PLAIN_IMAGE = "debian:bookworm-slim"
+
+
+@dataclass
+class Checkout:
+    """A repository with a configuration, and a store of its own."""
+
+    folder: Path
+    store: Path
+
+    def write(self, config: str) -> None:
+        path = self.folder / ".circleci" / "config.yml"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(config.replace("IMAGE", IMAGE).replace("PLAIN", PLAIN_IMAGE))
+
+    def environ(self) -> dict[str, str]:
+        return {**os.environ, "PYTHONPATH": str(PROJECT), "XDG_CACHE_HOME": str(self.store)}
+
+    def argv(self, *words: str) -> list[str]:
+        return [sys.executable, "-c", "from pipeline.program import main; main()", "ci.run", *words]
+
+    def run(self, *words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            self.argv(*words),
+            cwd=self.folder,
+            env=self.environ(),
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=180,
+            stdin=subprocess.DEVNULL,
+        )
+
+    def record(self) -> dict[str, Any]:
+        newest = max((self.folder / ".orbyard" / "runs").iterdir())
+        found: dict[str, Any] = json.loads((newest / "run.json").read_text())
+        return found
+
+    def statuses(self) -> dict[str, str]:
+        return {job["name"]: job["status"] for job in self.record()["jobs"]}
+
+
+@pytest.fixture
+def checkout(tmp_path: Path, docker_engine: Any) -> Checkout:
+    for image in (IMAGE, PLAIN_IMAGE):
+        if not docker_engine.images.list(name=image):
+            docker_engine.images.pull(image)
+    folder = tmp_path / "app"
+    folder.mkdir()
+    git = ["git", "-C", str(folder), "-c", "user.name=a", "-c", "user.email=a@example.com"]
+    subprocess.run([*git, "init", "-q"], check=True)
+    (folder / "Gemfile.lock").write_text("rails\n")
+    (folder / "name with spaces.txt").write_text("spaces\n")
+    (folder / ".gitignore").write_text("secret.env\n")
+    (folder / "secret.env").write_text("not for jobs\n")
+    subprocess.run([*git, "add", "."], check=True)
+    subprocess.run([*git, "commit", "-qm", "first"], check=True)
+    (folder / "untracked.txt").write_text("new\n")
+    return Checkout(folder, tmp_path / "store")
+
+
+def containers(docker_engine: Any) -> int:
+    return len(docker_engine.containers.list(all=True, filters={"label": "orbyard.run"}))
+
+
+def test_a_job_sees_the_working_tree_and_its_variables(checkout: Checkout) -> None:
+    checkout.write("""
+version: 2.1
+jobs:
+  build:
+    docker: [{image: IMAGE, environment: {OF_CONTAINER: yes}}]
+    environment: {FLAG: true, NUMBER: 1234567}
+    steps:
+      - checkout
+      - run: ls; git log --format=%s; cat "name with spaces.txt"
+      - run: {command: 'echo "$FLAG $NUMBER $OF_CONTAINER $OWN $CIRCLE_JOB $CI"', environment: {OWN: step}}
+      - run: echo 'export CARRIED=over' >> "$BASH_ENV"
+      - run: echo "carried $CARRIED"
+      - run: false | cat
+""")
+    done = checkout.run()
+    assert done.returncode == 1
+    assert "untracked.txt" in done.stderr
+    assert "secret.env" not in done.stderr
+    assert "spaces" in done.stderr
+    assert "first" in done.stderr
+    assert "1 1.234567e+06 1 step build true" in done.stderr
+    assert "carried over" in done.stderr
+    failed = checkout.record()["jobs"][0]["steps"][-1]
+    assert (failed["name"], failed["status"], failed["exit_code"]) == ("false | cat", "failed", 1)
+    assert ".circleci/config.yml:12" in failed["where"]
+
+
+def test_services_answer_on_localhost_and_by_their_name(checkout: Checkout) -> None:
+    checkout.write("""
+version: 2.1
+jobs:
+  build:
+    docker:
+      - image: IMAGE
+      - image: IMAGE
+        name: web
+        command:
+          - ruby
+          - -rsocket
+          - -e
+          - s = TCPServer.new(8099); loop { c = s.accept; c.puts "served"; c.close }
+    steps:
+      - run: |
+          for i in $(seq 50); do (exec 3<>/dev/tcp/web/8099) 2>/dev/null && break; sleep 0.1; done
+          cat < /dev/tcp/web/8099
+          cat < /dev/tcp/localhost/8099
+""")
+    done = checkout.run()
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("served") >= 2
+
+
+def test_caches_are_kept_by_key_and_the_newest_prefix_is_found(checkout: Checkout) -> None:
+    checkout.write("""
+version: 2.1
+jobs:
+  build:
+    docker: [{image: IMAGE}]
+    steps:
+      - checkout
+      - restore_cache: {keys: ['v1-{{ checksum "Gemfile.lock" }}', v1-]}
+      - run: cat vendor/made 2>/dev/null || true; mkdir -p vendor; cat Gemfile.lock > vendor/made
+      - save_cache: {key: 'v1-{{ checksum "Gemfile.lock" }}', paths: [vendor, ~/elsewhere]}
+""")
+    first = checkout.run()
+    assert first.returncode == 0, first.stderr
+    assert "No cache is found for key: v1-" in first.stderr
+    assert "elsewhere does not exist" in first.stderr
+    second = checkout.run()
+    assert "Found a cache" in second.stderr
+    assert "cache already exists for key" in second.stderr
+    (checkout.folder / "Gemfile.lock").write_text("rails 7\n")
+    third = checkout.run()
+    assert "Found a cache" in third.stderr
+    assert "Stored Cache to" in third.stderr
+    on_host = checkout.run("--executor", "host")
+    assert on_host.returncode == 0, on_host.stderr
+    assert "rails 7" in on_host.stderr
+
+
+def test_a_workflow_hands_on_its_workspace_and_waits_as_it_says(checkout: Checkout) -> None:
+    checkout.write("""
+version: 2.1
+jobs:
+  make:
+    docker: [{image: IMAGE}]
+    parallelism: 2
+    steps:
+      - run: mkdir -p out; echo "from $CIRCLE_NODE_INDEX of $CIRCLE_NODE_TOTAL" > out/$CIRCLE_NODE_INDEX
+      - persist_to_workspace: {root: ., paths: ["out/*"]}
+  join:
+    docker: [{image: IMAGE}]
+    steps:
+      - attach_workspace: {at: /tmp/joined}
+      - run: cat /tmp/joined/out/0 /tmp/joined/out/1
+      - store_artifacts: {path: /tmp/joined/out, destination: joined}
+  broken: {docker: [{image: IMAGE}], steps: [run: exit 3]}
+  after-failure: {docker: [{image: IMAGE}], steps: [run: echo cleaned up]}
+  never: {docker: [{image: IMAGE}], steps: [run: echo no]}
+workflows:
+  main:
+    jobs:
+      - make
+      - join: {requires: [make]}
+      - broken
+      - after-failure: {requires: [broken: failed]}
+      - never: {requires: [broken]}
+""")
+    done = checkout.run("--jobs", "3")
+    assert done.returncode == 1
+    assert "from 1 of 2" in done.stderr
+    assert checkout.statuses() == {
+        "make": "success",
+        "join": "success",
+        "broken": "failed",
+        "after-failure": "success",
+        "never": "not_run",
+    }
+    newest = max((checkout.folder / ".orbyard" / "runs").iterdir())
+    assert (newest / "jobs/join/artifacts/joined/out/0").read_text() == "from 0 of 2\n"
+
+
+def test_an_approval_waits_unless_it_is_given(checkout: Checkout) -> None:
+    checkout.write("""
+version: 2.1
+jobs: {deploy: {docker: [{image: PLAIN}], steps: [run: echo deployed]}}
+workflows:
+  main:
+    jobs: [hold: {type: approval}, deploy: {requires: [hold]}]
+""")
+    waiting = checkout.run()
+    assert "--approve hold" in waiting.stderr
+    assert checkout.statuses() == {"hold": "canceled", "deploy": "not_run"}
+    assert waiting.returncode == 1
+    assert checkout.run("--approve", "hold").returncode == 0
+
+
+def test_secrets_are_masked_in_the_output_and_in_what_is_kept(checkout: Checkout) -> None:
+    checkout.write("""
+version: 2.1
+jobs:
+  build:
+    docker: [{image: PLAIN}]
+    steps:
+      - run: echo "$API_TOKEN"; printf %s "${API_TOKEN%%-*}"; sleep 0.2; echo "-${API_TOKEN#*-}"
+workflows: {main: {jobs: [build: {context: production}]}}
+""")
+    (checkout.folder / "production.env").write_text("API_TOKEN=hoge-sesame-opens\n")
+    refused = checkout.run()
+    assert "--context production=FILE" in refused.stderr
+    done = checkout.run("--context", "production=production.env")
+    assert done.returncode == 0, done.stderr
+    assert "****" in done.stderr
+    kept = [
+        path.read_text() for path in (checkout.folder / ".orbyard").rglob("*") if path.is_file()
+    ]
+    assert "sesame" not in done.stderr + done.stdout + "".join(kept)
+
+
+def test_steps_follow_when_background_timeouts_reruns_and_halt(checkout: Checkout) -> None:
+    checkout.write("""
+version: 2.1
+jobs:
+  silent:
+    docker: [{image: PLAIN}]
+    steps:
+      - run: {command: sleep 30, no_output_timeout: 1s}
+      - run: {command: echo rescued, when: on_fail}
+      - run: echo skipped
+      - run: {command: echo always, when: always}
+  again:
+    docker: [{image: PLAIN}]
+    steps:
+      - run: {command: 'echo try >> /tmp/n; test $(wc -l < /tmp/n) = 3', max_auto_reruns: 2}
+  halts:
+    docker: [{image: PLAIN}]
+    steps:
+      - run: {command: sleep 300, background: true}
+      - run: circleci-agent step halt; echo halted here
+      - run: echo not reached; exit 1
+workflows: {main: {jobs: [silent, again, halts]}}
+""")
+    done = checkout.run()
+    assert "Too long with no output (exceeded 1s): context deadline exceeded" in done.stderr
+    jobs = {job["name"]: job for job in checkout.record()["jobs"]}
+    assert [s["status"] for s in jobs["silent"]["steps"]] == [
+        "failed",
+        "success",
+        "skipped",
+        "success",
+    ]
+    assert jobs["again"]["status"] == "success"
+    assert jobs["again"]["steps"][0]["note"] == "after 3 attempts"
+    assert jobs["halts"]["status"] == "success"
+    assert jobs["halts"]["steps"][-1]["status"] == "skipped"
+
+
+def test_the_stand_in_splits_tests_between_the_instances(checkout: Checkout) -> None:
+    for name in "abcd":
+        path = checkout.folder / "spec" / f"{name}_spec.rb"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("")
+    checkout.write("""
+version: 2.1
+jobs:
+  test:
+    docker: [{image: IMAGE}]
+    parallelism: 2
+    steps:
+      - checkout
+      - run: circleci tests glob "spec/**/*_spec.rb" | circleci tests split > mine; cat mine
+      - run: circleci env subst 'job ${CIRCLE_JOB}'
+      - store_artifacts: {path: mine}
+workflows: {main: {jobs: [test]}}
+""")
+    done = checkout.run()
+    assert done.returncode == 0, done.stderr
+    assert "job test" in done.stderr
+    newest = max((checkout.folder / ".orbyard" / "runs").iterdir())
+    parts = [path.read_text().split() for path in newest.glob("jobs/test/*/artifacts/mine")]
+    assert len(parts) == 2
+    assert sorted(name for part in parts for name in part) == [
+        f"spec/{letter}_spec.rb" for letter in "abcd"
+    ]
+    assert all(len(part) == 2 for part in parts)
+
+
+def test_an_interrupted_run_leaves_no_container(checkout: Checkout, docker_engine: Any) -> None:
+    checkout.write("""
+version: 2.1
+jobs: {build: {docker: [{image: PLAIN}, {image: PLAIN, command: [sleep, "600"]}], steps: [run: sleep 600]}}
+""")
+    before = containers(docker_engine)
+    child = subprocess.Popen(
+        checkout.argv(),
+        cwd=checkout.folder,
+        env=checkout.environ(),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        stdin=subprocess.DEVNULL,
+    )
+    wait_until(lambda: containers(docker_engine) == before + 2)
+    child.send_signal(signal.SIGINT)
+    assert child.wait(timeout=60) == 130
+    assert containers(docker_engine) == before
+
+
+def test_what_a_killed_run_left_is_removed_by_the_next(
+    checkout: Checkout, docker_engine: Any
+) -> None:
+    checkout.write("""
+version: 2.1
+jobs: {build: {docker: [{image: PLAIN}], steps: [run: 'sleep ${SECONDS_TO_SLEEP:-0}']}}
+""")
+    before = containers(docker_engine)
+    child = subprocess.Popen(
+        checkout.argv("--env", "SECONDS_TO_SLEEP=600"),
+        cwd=checkout.folder,
+        env=checkout.environ(),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        stdin=subprocess.DEVNULL,
+    )
+    wait_until(lambda: containers(docker_engine) == before + 1)
+    child.kill()
+    child.wait()
+    assert checkout.run().returncode == 0
+    assert containers(docker_engine) == before
+
+
+def wait_until(holds: Any) -> None:
+    deadline = time.monotonic() + 60
+    while not holds():
+        assert time.monotonic() < deadline, "it did not happen within a minute"
+        time.sleep(0.1)
