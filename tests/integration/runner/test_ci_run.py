@@ -107,7 +107,7 @@ jobs:
     assert "carried over" in done.stderr
     failed = checkout.record()["jobs"][0]["steps"][-1]
     assert (failed["name"], failed["status"], failed["exit_code"]) == ("false | cat", "failed", 1)
-    assert ".circleci/config.yml:12" in failed["where"]
+    assert ".circleci/config.yml:13" in failed["where"]
 
 
 def test_services_answer_on_localhost_and_by_their_name(checkout: Checkout) -> None:
