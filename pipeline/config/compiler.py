@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.config.collector import paused_collector
 from pipeline.config.definitions import check_element, read_elements
+from pipeline.config.expanded import ExpandedWorkflow
 from pipeline.config.findings import ConfigError, Finding, Poisoned, Report, until_exhausted
 from pipeline.config.namespace import Element, Namespace
 from pipeline.config.nodes import Mapping, Mark, Scalar, Source, to_data
@@ -20,7 +21,7 @@ from pipeline.config.reader import Limits, read_document
 from pipeline.config.scope import Compilation, Scope
 from pipeline.config.suppressions import suppressed
 from pipeline.config.values import show, yaml_type
-from pipeline.config.workflows import ExpandedWorkflow, expand_workflows
+from pipeline.config.workflows import expand_workflows
 from pipeline.errors import did_you_mean
 
 if TYPE_CHECKING:

@@ -14,10 +14,18 @@ from pipeline.config.definitions import (
     check_executor_shape,
     check_steps,
 )
+from pipeline.config.expanded import ExpandedJob, ExpandedStep
 from pipeline.config.findings import Exhausted, Frame, Poisoned
 from pipeline.config.logic import condition_holds
 from pipeline.config.namespace import Element
 from pipeline.config.nodes import Mapping, Mark, Node, Scalar, Sequence, to_data
+from pipeline.config.normal_forms import (
+    environment_map,
+    hoist,
+    merged,
+    normalised,
+    with_plain_images,
+)
 from pipeline.config.parameters import (
     Declaration,
     ExecutorArgument,
@@ -27,44 +35,16 @@ from pipeline.config.parameters import (
 )
 from pipeline.config.schema import EXECUTOR_TYPES, INVOCATION_KEYS, JOB_FIELDS, STEPS, step_name
 from pipeline.config.scope import Compilation, Scope, Value
-from pipeline.config.spec import Checker
+from pipeline.config.spec import Checker, is_null
 from pipeline.config.values import yaml_type
 from pipeline.errors import did_you_mean
 
-__all__ = ["ExpandedJob", "ExpandedStep", "Expander"]
+__all__ = ["Expander"]
 
 _NOT_IN_BODY = frozenset({"parameters", "description", "executor", "steps"})
 _STEP_NAMES = (*STEPS, "when", "unless", "steps")
-_OF_THE_JOB = ("resource_class", "shell")
 _DEEPEST_CALLS = 60
 """Calls within calls; hand-written configurations have fewer than ten."""
-
-
-@dataclass(slots=True, eq=False)
-class ExpandedStep:
-    """A built-in step as it will run.
-
-    Attributes:
-        name: ``run``, ``checkout`` …
-        body: its keys, or None.
-        mark: where it is written.
-        frame: the calls that led there.
-    """
-
-    name: str
-    body: Node | None
-    mark: Mark
-    frame: Frame | None
-
-
-@dataclass(slots=True, eq=False)
-class ExpandedJob:
-    """A job as it will run: its keys but for the steps, its steps, and where it is written."""
-
-    fields: dict[str, Node]
-    steps: list[ExpandedStep]
-    mark: Mark
-    type: str = "build"
 
 
 @dataclass(slots=True, eq=False)
@@ -122,7 +102,7 @@ class Expander:
             try:
                 if name in arguments:
                     self._check_type(declaration, arguments[name], places.get(name, at), frame)
-                elif name in given and not _is_null(given[name]):
+                elif name in given and not is_null(given[name]):
                     arguments[name] = self._argument(declaration, given[name], caller, frame)
                 elif declaration.default is not None:
                     arguments[name] = self._default(element, declaration, caller, frame)
@@ -316,7 +296,7 @@ class Expander:
             raise Poisoned
         holds = condition_holds(body.entries["condition"], scope, self.compilation)
         steps = body.entries["steps"]
-        if holds is (name == "when") and not _is_null(steps):
+        if holds is (name == "when") and not is_null(steps):
             self.steps(steps, scope, into)
 
     def _command(
@@ -348,7 +328,7 @@ class Expander:
         self.steps(steps, inner, into)
 
     def _given(self, body: Node | None, element: Element, frame: Frame) -> dict[str, Node]:
-        if body is None or _is_null(body):
+        if body is None or is_null(body):
             return {}
         if type(body) is Mapping:
             return body.entries
@@ -374,7 +354,7 @@ class Expander:
         checker = Checker(
             self.compilation.report, frame=scope.frame, lenient=scope.namespace.is_imported
         )
-        if body is None or _is_null(body):
+        if body is None or is_null(body):
             if not check_bare(name, item, checker):
                 raise Poisoned
             self._add(ExpandedStep(name, None, mark, scope.frame), into)
@@ -465,7 +445,7 @@ class Expander:
         failed: Poisoned | None = None
         checker = Checker(self.compilation.report, frame=scope.frame)
         for key, node in element.node.entries.items():
-            if key in _NOT_IN_BODY or key not in JOB_FIELDS or _is_null(node):
+            if key in _NOT_IN_BODY or key not in JOB_FIELDS or is_null(node):
                 continue
             try:
                 resolved = self.compilation.resolve_node(node, scope) if node.dynamic else node
@@ -536,9 +516,9 @@ class Expander:
             for key in EXECUTOR_TYPES:
                 fields.pop(key, None)
         if "environment" in fields and "environment" in own:
-            own["environment"] = _merged(fields["environment"], own["environment"])
+            own["environment"] = merged(fields["environment"], own["environment"])
         fields |= own
-        _hoist(fields)
+        hoist(fields)
         self._check_executor_type(job, fields, scope)
         return fields
 
@@ -556,7 +536,7 @@ class Expander:
             )
         docker = fields.get("docker")
         if docker is not None:
-            fields["docker"] = _with_plain_images(docker)
+            fields["docker"] = with_plain_images(docker)
 
 
 def _invocation_keys(element: Element) -> tuple[str, ...]:
@@ -567,10 +547,6 @@ def _invocation_keys(element: Element) -> tuple[str, ...]:
 def _article(kind: str) -> str:
     """CircleCI's own messages read "a definition for a executor" and "for command"."""
     return "a " if kind == "executor" else ""
-
-
-def _is_null(node: Node) -> bool:
-    return type(node) is Scalar and node.value is None
 
 
 def _as_it_is(node: Node) -> Node:
@@ -591,70 +567,6 @@ def _argument_value(value: Value, scope: Scope, kind: str) -> Any:
         # A value that the pipeline does not have, as the tag of a branch's, is an empty text.
         return "" if value.value is None and kind == "string" else value.value
     return to_data(value)
-
-
-def environment_map(node: Node) -> Node:
-    """Return an environment as a mapping, from any of the shapes that it may be written in."""
-    if type(node) is Mapping:
-        return node
-    items = node.items if type(node) is Sequence else [node]
-    entries: dict[str, Node] = {}
-    keys: dict[str, Mark] = {}
-    for item in items:
-        if type(item) is Mapping:
-            entries |= item.entries
-            keys |= item.keys
-        elif type(item) is Scalar:
-            name, equals, value = str(item.value).partition("=")
-            entries[name] = Scalar(value if equals else None, item.mark, item.style)
-            keys[name] = item.mark
-    return Mapping(entries, keys, node.mark, size=1 + len(entries), depth=1)
-
-
-def _merged(one: Node, other: Node) -> Node:
-    if type(one) is not Mapping or type(other) is not Mapping:
-        return other if type(other) is Mapping else one
-    entries = {**one.entries, **other.entries}
-    keys = {**one.keys, **other.keys}
-    return Mapping(entries, keys, other.mark, size=1 + len(entries), depth=1)
-
-
-def normalised(node: Mapping) -> Mapping:
-    """Return a mapping whose ``environment``, if it has one, is a mapping."""
-    environment = node.entries.get("environment")
-    if environment is None or type(environment) is Mapping:
-        return node
-    entries = dict(node.entries)
-    if _is_null(environment):
-        del entries["environment"]
-    else:
-        entries["environment"] = environment_map(environment)
-    return Mapping(entries, node.keys, node.mark, node.dynamic, node.size, node.depth)
-
-
-def _hoist(fields: dict[str, Node]) -> None:
-    """Move what a machine says of shell and resource class to the job, as CircleCI does."""
-    machine = fields.get("machine")
-    if type(machine) is not Mapping:
-        return
-    moved = {key: machine.entries[key] for key in _OF_THE_JOB if key in machine.entries}
-    if not moved:
-        return
-    kept = {key: node for key, node in machine.entries.items() if key not in moved}
-    fields["machine"] = (
-        Mapping(kept, machine.keys, machine.mark) if kept else Scalar(True, machine.mark)
-    )
-    for key, node in moved.items():
-        fields.setdefault(key, node)
-
-
-def _with_plain_images(node: Node) -> Node:
-    if type(node) is not Sequence:
-        return node
-    items: list[Node] = [normalised(item) if type(item) is Mapping else item for item in node.items]
-    if all(one is other for one, other in zip(items, node.items, strict=True)):
-        return node
-    return Sequence(items, node.mark, node.dynamic, node.size, node.depth)
 
 
 _NORMALISE: dict[str, Callable[[Node], Node]] = {"environment": environment_map}

@@ -3,85 +3,31 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
-from collections.abc import Hashable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from pipeline.config.definitions import check_steps
-from pipeline.config.expansion import ExpandedJob, Expander
+from pipeline.config.expanded import STATUSES, Invocation, Requirement
+from pipeline.config.expansion import Expander
 from pipeline.config.findings import Exhausted, Frame, Poisoned
 from pipeline.config.java_regex import BadRegex, check_regex
+from pipeline.config.matrix import MatrixReader, plain_argument
 from pipeline.config.namespace import Element, Namespace
 from pipeline.config.nodes import Mapping, Mark, Node, Scalar, Sequence, to_data
-from pipeline.config.parameters import ExecutorArgument, StepsArgument
+from pipeline.config.options import check_written_steps, option_text
+from pipeline.config.parameters import ExecutorArgument
 from pipeline.config.schema import FILTERS, INVOCATION_KEYS, JOB_TYPES, NAMES
 from pipeline.config.scope import Compilation, Scope
 from pipeline.config.spec import Checker
 from pipeline.config.values import as_text, is_truthy, show, yaml_type
 from pipeline.errors import did_you_mean
 
-__all__ = ["STATUSES", "Invocation", "Invoker", "Requirement", "Written", "read_item"]
-
-STATUSES = ("success", "failed", "canceled", "unauthorized", "not_run")
-"""How a job can end; ``terminal`` in ``requires`` is all of them."""
+__all__ = ["Invoker", "Written", "read_item"]
 
 _NEEDS_21 = ("matrix", "pre-steps", "post-steps", "override-with")
 _LONGEST_SERIAL_GROUP = 512
 _MOST_OF_PATTERNS = 200_000
 """Characters of all patterns of filters together: reading them takes microseconds for each."""
-
-
-@dataclass(frozen=True, slots=True)
-class Requirement:
-    """A job that has to have ended, and how, before another starts.
-
-    Attributes:
-        name: the required job's name, as it is written until names are final.
-        statuses: endings that count.
-        mark: where it is written.
-    """
-
-    name: str
-    statuses: tuple[str, ...]
-    mark: Mark
-
-
-@dataclass(slots=True, eq=False)
-class Invocation:
-    """A job of a workflow.
-
-    Attributes:
-        workflow: its workflow's name.
-        item: the place in the list that it comes from; the members of a matrix share it.
-        name: its name; until all are known without the number that tells equal ones apart.
-        label: the name by which ``requires`` finds it.
-        mark: where it is written.
-        alias: the name of the whole matrix that it is a member of, or None.
-        requires: the jobs it waits for.
-        filters: branches and tags, or None.
-        filtered_out: whether its filters' expression is false.
-        contexts: as written: a text or a list.
-        serial_group: or None.
-        approval: whether it waits for a person.
-        body: what it runs; None for an approval.
-        group: the job group's invocation that it is part of, or "".
-    """
-
-    workflow: str
-    item: int
-    name: str
-    label: str
-    mark: Mark
-    alias: str | None = None
-    requires: list[Requirement] = field(default_factory=list)
-    filters: Node | None = None
-    filtered_out: bool = False
-    contexts: Node | None = None
-    serial_group: str | None = None
-    approval: bool = False
-    body: ExpandedJob | None = None
-    group: str = ""
 
 
 @dataclass(slots=True, eq=False)
@@ -154,7 +100,7 @@ class Invoker:
         matrix = written.options.get("matrix")
         if matrix is None:
             return [self._member(written, workflow, item, frame, {}, None)]
-        return self._matrix(written, matrix, workflow, item, frame)
+        return self._members(written, matrix, workflow, item, frame)
 
     def _check_options(self, written: Written, frame: Frame) -> None:
         if self.namespace.has_tags:
@@ -165,131 +111,22 @@ class Invoker:
                     "version", f"{key!r} needs version 2.1", written.options[key], frame=frame
                 )
 
-    # Matrix -------------------------------------------------------------------------------------
-
-    def _matrix(
-        self, written: Written, matrix: Node, workflow: str, item: int, frame: Frame
+    def _members(
+        self, written: Written, node: Node, workflow: str, item: int, frame: Frame
     ) -> list[Invocation]:
-        alias, names, values, excluded = self._read_matrix(written, matrix, frame)
+        matrix = MatrixReader(self.namespace, self.compilation).read(written.name, node, frame)
         members: list[Invocation] = []
-        for combination in itertools.product(*values):
-            self.compilation.count(matrix.mark, frame, len(names))
-            chosen = {name: value for name, (value, _) in zip(names, combination, strict=True)}
-            places = {name: mark for name, (_, mark) in zip(names, combination, strict=True)}
-            if excluded and _identity({n: _plain(v) for n, v in chosen.items()}) in excluded:
-                continue
-            members.append(self._member(written, workflow, item, frame, chosen, alias, places))
+        for chosen, places in matrix.combinations():
+            self.compilation.count(node.mark, frame, len(matrix.names))
+            if chosen:
+                members.append(
+                    self._member(written, workflow, item, frame, chosen, matrix.alias, places)
+                )
         if not members:
             raise self.compilation.report.error(
-                "matrix", "every combination of the matrix is excluded", matrix, frame=frame
+                "matrix", "every combination of the matrix is excluded", node, frame=frame
             )
         return members
-
-    def _read_matrix(
-        self, written: Written, matrix: Node, frame: Frame
-    ) -> tuple[str, list[str], list[list[tuple[Any, Mark]]], set[Hashable]]:
-        if type(matrix) is not Mapping:
-            raise self._matrix_error(
-                f"expected type: Mapping, found: {yaml_type(matrix)}", matrix, frame
-            )
-        known = ("parameters", "exclude", "alias")
-        for key in matrix.entries:
-            if key not in known:
-                hint = did_you_mean(key, known) or f"permitted keys: {', '.join(known)}"
-                raise self._matrix_error(
-                    f"extraneous key [{key}] is not permitted", matrix, frame, key, hint
-                )
-        parameters = matrix.get("parameters")
-        if type(parameters) is not Mapping or not parameters.entries:
-            raise self._matrix_error(
-                "required key [parameters] not found: a matrix needs lists of values by parameter",
-                matrix if parameters is None else parameters,
-                frame,
-            )
-        scope = Scope(self.namespace, None, frame)
-        names = sorted(parameters.entries)
-        values = [self._matrix_values(parameters, name, scope) for name in names]
-        count = 1
-        for listed in values:
-            count *= len(listed)
-        if count > self.compilation.limits.jobs:
-            raise self.compilation.report.error(
-                "too-large",
-                f"the matrix makes {count:,} jobs; the limit is {self.compilation.limits.jobs:,}",
-                matrix,
-                frame=frame,
-            )
-        alias_node = matrix.get("alias")
-        alias = written.name
-        if alias_node is not None:
-            alias = self._text(alias_node, scope, "alias")
-        return alias, names, values, self._excluded(matrix, names, scope)
-
-    def _matrix_values(
-        self, parameters: Mapping, name: str, scope: Scope
-    ) -> list[tuple[Any, Mark]]:
-        node = parameters.entries[name]
-        if node.dynamic and type(node) is Scalar:
-            node = self.compilation.resolve_node(node, scope)
-        if type(node) is not Sequence or not node.items:
-            raise self._matrix_error(
-                f"the matrix parameter {name!r} needs a list of values, found: {yaml_type(node)}",
-                node,
-                scope.frame,
-            )
-        return [(self._matrix_value(item, scope), item.mark) for item in node.items]
-
-    def _matrix_value(self, item: Node, scope: Scope) -> Any:
-        if type(item) is Sequence:
-            self._check_steps(item, scope)
-            return StepsArgument(item, scope)
-        resolved = self.compilation.resolve(item, scope)
-        if type(resolved) is Scalar:
-            return resolved.value
-        assert not isinstance(resolved, StepsArgument)
-        if isinstance(resolved, ExecutorArgument):
-            return resolved
-        return ExecutorArgument(resolved, scope)
-
-    def _excluded(self, matrix: Mapping, names: list[str], scope: Scope) -> set[Hashable]:
-        node = matrix.get("exclude")
-        if node is None:
-            return set()
-        if type(node) is not Sequence:
-            raise self._matrix_error(
-                f"exclude takes a list of combinations, found: {yaml_type(node)}", node, scope.frame
-            )
-        entries = set()
-        known = frozenset(names)
-        for item in node.items:
-            resolved = self.compilation.resolve_node(item, scope)
-            if type(resolved) is not Mapping:
-                raise self._matrix_error(
-                    "an item of exclude is a mapping of matrix parameters to values",
-                    item,
-                    scope.frame,
-                )
-            for key in resolved.entries:
-                if key not in known:
-                    raise self._matrix_error(
-                        f"exclude names {key!r}, which is no parameter of the matrix",
-                        resolved,
-                        scope.frame,
-                        key,
-                        did_you_mean(key, names),
-                    )
-            entries.add(_identity(to_data(resolved)))
-        return entries
-
-    def _matrix_error(
-        self,
-        message: str,
-        at: Node,
-        frame: Frame | None,
-        key: str | None = None,
-        hint: str | None = None,
-    ) -> Poisoned:
-        return self.compilation.report.error("matrix", message, at, key=key, hint=hint, frame=frame)
 
     # One member ---------------------------------------------------------------------------------
 
@@ -317,13 +154,13 @@ class Invoker:
         options = written.options
         name = written.name
         if "name" in options:
-            name = self._text(options["name"], scope, "name")
+            name = option_text(options["name"], scope, "name", self.compilation)
         elif alias is not None:
             parts = [_name_part(chosen[key]) for key in sorted(chosen)]
             name = "-".join([written.name, *parts])
         self.compilation.count_text(len(name), written.mark, job_frame)
         made = Invocation(workflow, item, name, name, written.mark, alias)
-        for part in (self._read_requires, self._read_filters, self._read_rest):
+        for part in (self.read_requires, self.read_filters, self.read_rest):
             with contextlib.suppress(Poisoned):
                 part(made, options, scope)
         if not made.filtered_out:
@@ -332,24 +169,8 @@ class Invoker:
         # One with mistakes, all reported, stays in: others may require it.
         return made
 
-    def _text(self, node: Node, scope: Scope, key: str) -> str:
-        resolved = self.compilation.resolve_node(node, scope)
-        if type(resolved) is Scalar and isinstance(resolved.value, str):
-            if resolved.value.strip():
-                return resolved.value
-            raise self.compilation.report.error(
-                "wrong-value", f"{key} cannot be empty", node, frame=scope.frame
-            )
-        found = show(resolved.value) if type(resolved) is Scalar else yaml_type(resolved)
-        raise self.compilation.report.error(
-            "wrong-type",
-            f"expected type: String, found: {yaml_type(resolved)}: {key} has to be a text, not {found}",
-            node,
-            hint="put it in quotes" if type(resolved) is Scalar else None,
-            frame=scope.frame,
-        )
-
-    def _read_requires(self, made: Invocation, options: dict[str, Node], scope: Scope) -> None:
+    def read_requires(self, made: Invocation, options: dict[str, Node], scope: Scope) -> None:
+        """Read what an invocation waits for."""
         node = options.get("requires")
         if node is None or (type(node) is Scalar and node.value is None):
             return
@@ -418,7 +239,8 @@ class Invoker:
             )
         return tuple(item.value for item in items if type(item) is Scalar)
 
-    def _read_filters(self, made: Invocation, options: dict[str, Node], scope: Scope) -> None:
+    def read_filters(self, made: Invocation, options: dict[str, Node], scope: Scope) -> None:
+        """Read which branches and tags an invocation is for."""
         node = options.get("filters")
         if node is None or (type(node) is Scalar and node.value is None):
             return
@@ -468,7 +290,8 @@ class Invoker:
             )
             raise Exhausted
 
-    def _read_rest(self, made: Invocation, options: dict[str, Node], scope: Scope) -> None:
+    def read_rest(self, made: Invocation, options: dict[str, Node], scope: Scope) -> None:
+        """Read an invocation's contexts and serial group."""
         context = options.get("context")
         if context is not None and not (type(context) is Scalar and context.value is None):
             resolved = self.compilation.resolve_node(context, scope)
@@ -481,7 +304,7 @@ class Invoker:
             made.serial_group = self._serial_group(group, scope)
 
     def _serial_group(self, node: Node, scope: Scope) -> str:
-        text = self._text(node, scope, "serial-group")
+        text = option_text(node, scope, "serial-group", self.compilation)
         allowed = all(c.isascii() and (c.isalnum() or c in "._/-") for c in text)
         if not allowed or len(text) > _LONGEST_SERIAL_GROUP:
             raise self.compilation.report.error(
@@ -545,7 +368,7 @@ class Invoker:
         node = written.options.get("type")
         if node is None:
             return None
-        kind = self._text(node, scope, "type")
+        kind = option_text(node, scope, "type", self.compilation)
         report = self.compilation.report
         if kind not in JOB_TYPES:
             raise report.error(
@@ -587,7 +410,7 @@ class Invoker:
         node = options.get("override-with")
         if node is None:
             return job
-        name = self._text(node, scope, "override-with")
+        name = option_text(node, scope, "override-with", self.compilation)
         if "/" not in name:
             raise self.compilation.report.error(
                 "override-with",
@@ -618,16 +441,8 @@ class Invoker:
         node = options.get(key)
         if node is None or (type(node) is Scalar and node.value is None):
             return None
-        self._check_steps(node, scope)
+        check_written_steps(node, scope, self.compilation)
         return node, scope
-
-    def _check_steps(self, node: Node, scope: Scope) -> None:
-        before = self.compilation.report.error_count
-        check_steps(
-            node, self.namespace, Checker(self.compilation.report, tags=True, frame=scope.frame)
-        )
-        if self.compilation.report.error_count != before:
-            raise Poisoned
 
 
 def _as_arguments(job: Element, chosen: dict[str, Any], scope: Scope) -> dict[str, Any]:
@@ -646,26 +461,9 @@ def _frame_mark(scope: Scope) -> Mark:
     return scope.frame.mark
 
 
-def _plain(value: Any) -> Any:
-    if isinstance(value, ExecutorArgument):
-        return value.data()
-    if isinstance(value, StepsArgument):
-        return to_data(value.node)
-    return value
-
-
-def _identity(value: Any) -> Hashable:
-    """Return what is equal for equal values of one type only: 1 is neither "1" nor true."""
-    if isinstance(value, dict):
-        return frozenset((key, _identity(item)) for key, item in value.items())
-    if isinstance(value, list):
-        return tuple(_identity(item) for item in value)
-    return (isinstance(value, bool), value)
-
-
 def _name_part(value: Any) -> str:
     """Return what a matrix value adds to a job's name; of a map its ``name``."""
-    plain = _plain(value)
+    plain = plain_argument(value)
     if isinstance(plain, dict):
         return as_text(plain.get("name", "map"))
     if isinstance(plain, list):

@@ -8,7 +8,8 @@ from dataclasses import replace
 from typing import Any
 
 from pipeline.config.definitions import check_element, read_elements
-from pipeline.config.expansion import ExpandedStep, Expander
+from pipeline.config.expanded import ExpandedStep
+from pipeline.config.expansion import Expander
 from pipeline.config.findings import Finding, Frame, Poisoned, Report, until_exhausted
 from pipeline.config.namespace import Element, Namespace
 from pipeline.config.nodes import Mapping, Mark, Node, Scalar, Sequence, Source

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from pipeline.config.expansion import ExpandedJob, ExpandedStep
+from pipeline.config.expanded import ExpandedJob, ExpandedStep, ExpandedWorkflow, Invocation
 from pipeline.config.findings import Call, Frame
-from pipeline.config.invocations import Invocation
 from pipeline.config.model import (
     Docker,
     DockerImage,
@@ -24,7 +23,6 @@ from pipeline.config.model import (
 )
 from pipeline.config.nodes import Mark, Node, to_data
 from pipeline.config.values import as_text
-from pipeline.config.workflows import ExpandedWorkflow
 from pipeline.errors import Location
 
 __all__ = ["build_jobs", "build_workflows", "processed_document"]

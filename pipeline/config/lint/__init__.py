@@ -29,7 +29,7 @@ from pipeline.config.nodes import Mapping
 from pipeline.config.scope import Compilation
 
 if TYPE_CHECKING:
-    from pipeline.config.workflows import ExpandedWorkflow
+    from pipeline.config.expanded import ExpandedWorkflow
 
 __all__ = ["RULES", "lint"]
 

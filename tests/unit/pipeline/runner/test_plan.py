@@ -92,9 +92,9 @@ def test_outside_of_a_branch_only_what_asks_for_no_branch_runs() -> None:
 
 
 def test_a_pattern_that_takes_too_long_is_an_error_of_the_user() -> None:
-    filters = Filters(branches=Filter(only=("/(a|a|aa)*b/",)))
+    filters = Filters(branches=Filter(only=("/(?:a|aa)+$(?<!a)/",)))
     with pytest.raises(InvalidInput, match="takes too long"):
-        filters_match(filters, branch="a" * 200)
+        filters_match(filters, branch="a" * 100)
 
 
 def test_a_filtered_job_is_left_out_and_named() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -34,8 +35,10 @@ class Kept:
 
 
 @pytest.fixture
-def kept(tmp_path: Path) -> Kept:
-    return Kept(tmp_path, SECRET)
+def kept(tmp_path: Path) -> Iterator[Kept]:
+    made = Kept(tmp_path, SECRET)
+    yield made
+    made.log.close()
 
 
 def test_lines_are_shown_as_they_come_and_kept_in_a_file(kept: Kept) -> None:

@@ -1,0 +1,318 @@
+"""A run of workflows, with a stand-in for what runs a job."""
+
+from __future__ import annotations
+
+import io
+import json
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline.config.compiler import compile as compile_config
+from pipeline.errors import WorkFailed
+from pipeline.output import Console
+from pipeline.runner.model import JobResult, JobSpec, StepResult
+from pipeline.runner.plan import Choice, plan_run
+from pipeline.runner.run import RunRequest, RunResult, run_workflows
+from pipeline.runner.schedule import Status
+from pipeline.runner.view import View
+
+JOBS = """
+version: 2.1
+jobs:
+  a: {docker: [{image: i}], steps: [checkout]}
+  b: {docker: [{image: i}], steps: [checkout]}
+  c: {docker: [{image: i}], steps: [checkout]}
+  many: {docker: [{image: i}], parallelism: 3, steps: [checkout]}
+  nothing: {type: no-op}
+"""
+STEP = StepResult("Checkout code", "checkout", "success", 0.1, None, "config.yml:4", "log")
+
+
+@dataclass
+class Runs:
+    """Runs configurations; jobs end as ``endings`` says, by default well."""
+
+    folder: Path
+    endings: Mapping[str, Status | BaseException] = field(default_factory=dict)
+    approve: Callable[[str], bool] = lambda _name: False
+    contexts: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    at_once: int = 1
+    meeting: threading.Barrier | None = None
+    cancel: threading.Event = field(default_factory=threading.Event)
+    started: list[str] = field(default_factory=list)
+    specs: dict[str, JobSpec] = field(default_factory=dict)
+    screen: io.StringIO = field(default_factory=io.StringIO)
+
+    def instance(self, spec: JobSpec) -> JobResult:
+        self.started.append(spec.label)
+        self.specs[spec.label] = spec
+        if self.meeting is not None:
+            self.meeting.wait(timeout=20)
+        ending = self.endings.get(spec.label, "success")
+        if isinstance(ending, BaseException):
+            raise ending
+        return JobResult(spec.name, spec.node_index, ending, 0.1, (STEP,))
+
+    def __call__(self, workflows: str) -> RunResult:
+        compiled = compile_config(JOBS + "workflows:\n" + workflows)
+        request = RunRequest(
+            run_id="20300101-000000-abc",
+            folder=self.folder,
+            at_once=self.at_once,
+            approve=self.approve,
+            contexts=self.contexts,
+            run_instance=self.instance,
+            cancel=self.cancel,
+        )
+        view = View(Console(err=self.screen, colour=False))
+        return run_workflows(compiled, plan_run(compiled, Choice(), branch="main"), request, view)
+
+    def shown(self, text: str) -> list[str]:
+        return [line for line in self.screen.getvalue().splitlines() if text in line]
+
+
+def statuses(result: RunResult) -> dict[str, str]:
+    return {job.name: job.status for job in result.results}
+
+
+def reasons(result: RunResult) -> dict[str, str]:
+    return {job.name: job.reason for job in result.results}
+
+
+@pytest.fixture
+def runs(tmp_path: Path) -> Runs:
+    return Runs(tmp_path / "run")
+
+
+def test_jobs_run_after_those_that_they_require(runs: Runs) -> None:
+    result = runs("  w: {jobs: [{c: {requires: [b]}}, {b: {requires: [a]}}, a]}")
+    assert runs.started == ["a", "b", "c"]
+    assert statuses(result) == {"a": "success", "b": "success", "c": "success"}
+    assert result.is_success
+
+
+def test_a_job_is_told_what_stands_before_it_in_the_order_of_the_graph(runs: Runs) -> None:
+    runs("  w: {jobs: [{c: {requires: [b]}}, {b: {requires: [a]}}, a, many]}")
+    assert runs.specs["c"].upstream == ("a", "b")
+    assert runs.specs["a"].upstream == ()
+    assert runs.specs["c"].requires == {"c": ("b",), "b": ("a",), "a": (), "many": ()}
+    assert runs.specs["c"].workflow == "w"
+
+
+def test_as_many_jobs_run_at_the_same_time_as_were_asked_for(runs: Runs) -> None:
+    runs.at_once, runs.meeting = 3, threading.Barrier(3)
+    assert runs("  w: {jobs: [a, b, c]}").is_success
+
+
+def test_all_parallel_instances_of_a_job_run_at_the_same_time(runs: Runs) -> None:
+    runs.at_once, runs.meeting = 3, threading.Barrier(3)
+    result = runs("  w: {jobs: [many]}")
+    assert sorted(job.node_index for job in result.results) == [0, 1, 2]
+    assert sorted(runs.started) == ["many[0]", "many[1]", "many[2]"]
+    folders = {spec.folder for spec in runs.specs.values()}
+    assert folders == {runs.folder / "jobs" / "many" / str(index) for index in range(3)}
+
+
+def test_a_job_waits_for_all_instances_and_one_that_fails_fails_the_job(runs: Runs) -> None:
+    runs.endings = {"many[1]": "failed"}
+    result = runs("  w: {jobs: [many, {a: {requires: [many]}}, {b: {requires: [{many: failed}]}}]}")
+    assert runs.started == ["many[0]", "many[1]", "many[2]", "b"]
+    assert statuses(result)["a"] == "not_run"
+    assert not result.is_success
+
+
+def test_a_failure_stops_what_follows_on_it_and_nothing_else(runs: Runs) -> None:
+    runs.endings = {"a": "failed"}
+    result = runs("  w: {jobs: [a, {b: {requires: [a]}}, c]}")
+    assert statuses(result) == {"a": "failed", "b": "not_run", "c": "success"}
+    assert reasons(result)["b"] == "requirements not met"
+    assert not result.is_success
+
+
+def test_a_handler_of_failures_runs_and_the_run_has_failed_all_the_same(runs: Runs) -> None:
+    runs.endings = {"a": "failed"}
+    result = runs("  w: {jobs: [a, {b: {requires: [{a: [failed, canceled]}]}}]}")
+    assert statuses(result) == {"a": "failed", "b": "success"}
+    assert not result.is_success
+
+
+def test_a_handler_of_failures_that_was_not_needed_does_not_fail_the_run(runs: Runs) -> None:
+    result = runs("  w: {jobs: [a, {b: {requires: [{a: failed}]}}]}")
+    assert statuses(result) == {"a": "success", "b": "not_run"}
+    assert result.is_success
+
+
+def test_a_job_that_is_not_run_here_keeps_back_what_requires_it_and_is_listed_once(
+    runs: Runs,
+) -> None:
+    runs.endings = {"a": "not_run"}
+    result = runs("  w: {jobs: [a, {b: {requires: [a]}}]}")
+    assert [(job.name, job.status) for job in result.results] == [
+        ("a", "not_run"),
+        ("b", "not_run"),
+    ]
+
+
+def test_a_job_whose_sandbox_cannot_be_made_fails_with_the_reason_said_once(runs: Runs) -> None:
+    runs.endings = {"a": WorkFailed("no such image", hint="is it spelled right?")}
+    result = runs("  w: {jobs: [a, b]}")
+    assert statuses(result) == {"a": "failed", "b": "success"}
+    assert reasons(result)["a"] == "no such image. is it spelled right?"
+    assert len(runs.shown("a: failed")) == 1
+
+
+def test_an_approval_lets_those_pass_that_wait_for_it(runs: Runs) -> None:
+    asked: list[str] = []
+    runs.approve = lambda name: not asked.append(name)  # type: ignore[func-returns-value]
+    result = runs(
+        "  w: {jobs: [{hold: {type: approval, requires: [a]}}, a, {b: {requires: [hold]}}]}"
+    )
+    assert asked == ["hold"]
+    assert statuses(result) == {"a": "success", "hold": "success", "b": "success"}
+    assert len(runs.shown("hold")) == 1
+
+
+def test_an_approval_that_is_not_given_says_how_to_give_it(runs: Runs) -> None:
+    result = runs("  w: {jobs: [{hold: {type: approval}}, {b: {requires: [hold]}}, c]}")
+    assert statuses(result) == {"hold": "canceled", "c": "success", "b": "not_run"}
+    assert "--approve hold" in reasons(result)["hold"]
+
+
+def test_a_job_of_a_type_that_runs_nothing_goes_well_at_once(runs: Runs) -> None:
+    result = runs("  w: {jobs: [nothing, {b: {requires: [nothing]}}]}")
+    assert runs.started == ["b"]
+    assert reasons(result)["nothing"] == "type no-op: nothing to do here"
+    assert len(runs.shown("nothing: success")) == 1
+
+
+def test_a_job_whose_context_is_not_given_is_unauthorized_and_says_how_to_give_it(
+    runs: Runs,
+) -> None:
+    jobs = "[{a: {context: [aws, slack]}}, {b: {requires: [{a: unauthorized}]}}]"
+    runs.contexts = {"aws": {}}
+    result = runs(f"  w: {{jobs: {jobs}}}")
+    assert statuses(result) == {"a": "unauthorized", "b": "success"}
+    assert "--context slack=FILE" in reasons(result)["a"]
+    assert len(runs.shown("a: unauthorized")) == 1
+    assert not result.is_success
+
+
+def test_of_several_contexts_the_last_wins(runs: Runs) -> None:
+    runs.contexts = {"one": {"A": "1", "B": "1"}, "two": {"B": "2"}, "other": {"A": "no"}}
+    runs("  w: {jobs: [{a: {context: [one, two]}}]}")
+    assert runs.specs["a"].contexts == {"A": "1", "B": "2"}
+
+
+def test_jobs_of_a_serial_group_do_not_meet(runs: Runs) -> None:
+    runs.at_once = 2
+    busy: list[str] = []
+    met: list[str] = []
+
+    def instance(spec: JobSpec) -> JobResult:
+        met.extend(busy)
+        busy.append(spec.name)
+        threading.Event().wait(0.05)
+        busy.remove(spec.name)
+        return JobResult(spec.name, 0, "success", 0.0, (STEP,))
+
+    runs.instance = instance  # type: ignore[method-assign]  # another stand-in
+    runs("  w: {jobs: [{a: {serial-group: one}}, {b: {serial-group: one}}]}")
+    assert met == []
+
+
+def test_workflows_run_one_after_the_other_each_with_folders_of_its_own(runs: Runs) -> None:
+    folders: list[Path] = []
+    runs.approve = lambda _name: True
+    instance = runs.instance
+
+    def note(spec: JobSpec) -> JobResult:
+        folders.append(spec.folder)
+        return instance(spec)
+
+    runs.instance = note  # type: ignore[method-assign]  # notes every folder
+    runs("  first: {jobs: [a, {b: {name: A/1}}, {b: {name: A 1}}]}\n  second: {jobs: [a]}")
+    assert [folder.relative_to(runs.folder / "jobs").as_posix() for folder in folders] == [
+        "a",
+        "A-1",
+        "A-1-2",
+        "a-2",
+    ]
+
+
+def test_a_failed_workflow_does_not_keep_others_from_running(runs: Runs) -> None:
+    runs.endings = {"a": "failed"}
+    result = runs("  first: {jobs: [a]}\n  second: {jobs: [b]}")
+    assert statuses(result) == {"a": "failed", "b": "success"}
+
+
+def test_a_job_is_shown_when_it_begins_not_while_it_waits_for_a_turn(runs: Runs) -> None:
+    runs("  w: {jobs: [a, b]}")
+    lines = [
+        line for line in runs.screen.getvalue().splitlines() if "==>" in line or "success" in line
+    ]
+    assert [line.split(" (")[0] for line in lines] == [
+        "==> a",
+        "✓ a: success",
+        "==> b",
+        "✓ b: success",
+    ]
+
+
+def test_the_record_tells_of_every_job_and_step(runs: Runs) -> None:
+    runs.endings = {"b": "failed"}
+    runs("  w: {jobs: [a, b, {c: {requires: [b]}}]}")
+    record: dict[str, Any] = json.loads((runs.folder / "run.json").read_text())
+    assert (record["version"], record["id"], record["success"]) == (1, "20300101-000000-abc", False)
+    assert [(job["name"], job["status"]) for job in record["jobs"]] == [
+        ("a", "success"),
+        ("b", "failed"),
+        ("c", "not_run"),
+    ]
+    assert record["jobs"][0]["steps"][0]["where"] == "config.yml:4"
+
+
+def test_when_a_run_is_stopped_nothing_more_starts(runs: Runs) -> None:
+    instance = runs.instance
+
+    def stop(spec: JobSpec) -> JobResult:
+        runs.cancel.set()
+        instance(spec)
+        return JobResult(spec.name, 0, "canceled", 0.0, (STEP,))
+
+    runs.instance = stop  # type: ignore[method-assign]  # stops at the first job
+    result = runs("  w: {jobs: [a, b, {c: {requires: [a]}}]}\n  next: {jobs: [many]}")
+    assert runs.started == ["a"]
+    assert statuses(result) == {"a": "canceled", "b": "canceled", "c": "not_run", "many": "not_run"}
+    assert reasons(result)["many"] == reasons(result)["b"] == "the run was stopped"
+    assert not result.is_success
+
+
+def test_an_error_of_our_own_stops_the_run_and_is_raised(runs: Runs) -> None:
+    runs.endings = {"a": ZeroDivisionError("a bug")}
+    with pytest.raises(ZeroDivisionError, match="a bug"):
+        runs("  w: {jobs: [a, {b: {requires: [a]}}]}")
+    assert runs.cancel.is_set()
+    assert runs.started == ["a"]
+
+
+def test_an_error_tells_jobs_that_still_run_to_end(runs: Runs) -> None:
+    runs.at_once, runs.meeting = 2, threading.Barrier(2)
+    told: list[bool] = []
+
+    def instance(spec: JobSpec) -> JobResult:
+        assert runs.meeting is not None
+        runs.meeting.wait(timeout=20)
+        if spec.name == "a":
+            raise ZeroDivisionError("a bug")
+        told.append(runs.cancel.wait(timeout=20))
+        return JobResult(spec.name, 0, "canceled", 0.0, (STEP,))
+
+    runs.instance = instance  # type: ignore[method-assign]  # one that fails, one that waits
+    with pytest.raises(ZeroDivisionError):
+        runs("  w: {jobs: [a, b]}")
+    assert told == [True]
