@@ -517,8 +517,10 @@ class Expander:
                 fields.pop(key, None)
         if "environment" in fields and "environment" in own:
             own["environment"] = merged(fields["environment"], own["environment"])
-        fields |= own
+        # Each by itself first: what the job's machine says wins over the executor's class.
         hoist(fields)
+        hoist(own)
+        fields |= own
         self._check_executor_type(job, fields, scope)
         return fields
 
