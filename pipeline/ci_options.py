@@ -24,6 +24,7 @@ __all__ = [
     "ci_settings",
     "compile_options",
     "json_text",
+    "named_values",
     "orb_overrides",
     "project_folder",
     "read_config",
@@ -192,6 +193,15 @@ def _codes(words: Iterable[str], origin: str) -> tuple[str, ...]:
                 hint="CircleCI refuses the configuration for it",
             )
     return codes
+
+
+def named_values(words: Iterable[str], flag: str) -> dict[str, str]:
+    """Return ``name=value`` words as a mapping.
+
+    Raises:
+        InvalidInput: one of them is something else.
+    """
+    return dict(_pair(word, flag) for word in words)
 
 
 def _pair(text: str, flag: str, form: str = "name=value") -> tuple[str, str]:

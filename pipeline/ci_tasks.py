@@ -11,7 +11,9 @@ from invoke.exceptions import Exit
 from pipeline.command import Run, command
 
 if TYPE_CHECKING:
+    from pipeline.ci_options import CompileOptions
     from pipeline.config.findings import Finding
+    from pipeline.config.model import CompiledConfig
 
 __all__ = ["namespace"]
 
@@ -30,9 +32,11 @@ _COMPILE_HELP = {
     name="process",
     auto_shortflags=False,
     variadic="config",
-    iterable=["param", "value", "orb", "config"],
+    iterable=["param", "value", "orb", "config", "passed"],
     help={
         **_COMPILE_HELP,
+        "continue_": "of a setup configuration: print what this configuration continues it with",
+        "passed": "a pipeline parameter that the setup workflow hands on, as name=value",
         "json": "print JSON instead of YAML",
     },
 )
@@ -45,6 +49,8 @@ def process(
     branch: str = "",
     tag: str = "",
     orb: Iterable[str] | None = None,
+    continue_: str = "",
+    passed: Iterable[str] | None = None,
     json: bool = False,
 ) -> None:
     """Print the configuration as CircleCI would run it: orbs, commands and matrices expanded.
@@ -52,6 +58,7 @@ def process(
     Needs neither the network nor an account. For example:
 
       orbyard ci.process --param run-e2e=true --branch main
+      orbyard ci.process --continue .circleci/continue_config.yml --passed run-e2e=true
     """
     from pipeline.ci_options import compile_options, json_text, read_config
     from pipeline.config.compiler import compile as compile_config
@@ -70,6 +77,8 @@ def process(
     source = read_config(run, _only(list(config or ())))
     try:
         compiled = compile_config(source, **options.keywords(source))
+        if continue_:
+            compiled = _continued(run, compiled, continue_, options, passed or ())
     except ConfigError as error:
         _refuse(run, error.findings)
     run.console.result(
@@ -162,6 +171,31 @@ def explain(run: Run, code: str) -> None:
     from pipeline.code_pages import explain_code
 
     run.console.result(explain_code(code))
+
+
+def _continued(
+    run: Run,
+    setup: CompiledConfig,
+    name: str,
+    options: CompileOptions,
+    passed: Iterable[str],
+) -> CompiledConfig:
+    from dataclasses import replace
+
+    from pipeline.ci_options import named_values, read_config
+    from pipeline.config.continuation import continue_with
+
+    source = read_config(run, name)
+    handed_on = replace(
+        options, file_parameters={}, written_parameters=named_values(passed, "--passed")
+    )
+    return continue_with(
+        setup,
+        source,
+        passed=handed_on.keywords(source)["parameters"],
+        given=options.keywords(source)["parameters"],
+        orbs=options.orbs,
+    )
 
 
 def _only(names: list[str]) -> str:

@@ -467,3 +467,28 @@ def test_a_code_is_explained_and_an_unknown_one_gets_the_nearest(orbyard: Orbyar
     done = orbyard("ci.explain", "unused-orbs")
     assert (done.code, done.out) == (2, "")
     assert "did you mean 'unused-orb'?" in done.err
+
+
+SETUP = """\
+version: 2.1
+setup: true
+jobs: {choose: {docker: [{image: cimg/base:current}], steps: [checkout]}}
+workflows: {setup: {jobs: [choose]}}
+"""
+
+
+def test_a_setup_configuration_is_continued_with_the_parameters_it_hands_on(
+    repository: Path, orbyard: Orbyard
+) -> None:
+    (repository / "setup.yml").write_text(SETUP)
+    words = ("ci.process", "setup.yml", "--continue", ".circleci/config.yml")
+    assert "bin/e2e" not in orbyard(*words).out
+    done = orbyard(*words, "--passed", "run-e2e=true", "--passed", "ruby=3.2")
+    assert (done.code, "bin/e2e" in done.out, "cimg/ruby:3.2" in done.out) == (0, True, True)
+    wrong = orbyard(*words, "--passed", "run-e2e=perhaps")
+    assert (wrong.code, "expected type: boolean" in wrong.err) == (2, True)
+
+
+def test_only_a_setup_configuration_can_be_continued(orbyard: Orbyard) -> None:
+    done = orbyard("ci.process", "--continue", ".circleci/config.yml")
+    assert (done.code, "setup: true" in done.err) == (2, True)
