@@ -320,6 +320,8 @@ def run_(
 
     if executor not in ("auto", "docker", "host"):
         raise InvalidInput(f"--executor is auto, docker or host, not {executor!r}")
+    if jobs < 0:
+        raise InvalidInput(f"--jobs is a number of jobs, not {jobs}")
     compiling = compile_options(
         run,
         param=param or (),

@@ -102,6 +102,7 @@ def run_process(
     cwd: str | os.PathLike[str] | None = None,
     timeout_s: float | None = None,
     on_line: Callable[[str], None] | None = None,
+    on_output: Callable[[bytes], None] | None = None,
     cancel: threading.Event | None = None,
 ) -> Completed:
     """Run a program to its end; a non-zero exit code is a result, not an error.
@@ -114,6 +115,8 @@ def run_process(
         timeout_s: seconds it may take.
         on_line: called with each line of standard output and standard error, as they come, without
             the line end; ``stdout`` and ``stderr`` are then empty.
+        on_output: called with each piece of both as it comes and in its order, in place of
+            ``on_line``.
         cancel: stops the program when set.
 
     Raises:
@@ -126,7 +129,7 @@ def run_process(
             list(argv),
             stdin=subprocess.PIPE if stdin is not None else subprocess.DEVNULL,
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stderr=subprocess.PIPE if on_output is None else subprocess.STDOUT,
             env=dict(env) if env is not None else None,
             cwd=cwd,
             start_new_session=True,
@@ -138,7 +141,7 @@ def run_process(
     except PermissionError as error:
         raise Unavailable(f"the program {argv[0]!r} may not be run: permission denied") from error
     try:
-        return _supervise(child, tuple(argv), stdin, timeout_s, on_line, cancel)
+        return _supervise(child, tuple(argv), stdin, timeout_s, on_line, on_output, cancel)
     except BaseException:
         _stop(child)
         raise
@@ -192,15 +195,18 @@ def _supervise(
     stdin: bytes | Iterable[bytes] | None,
     timeout_s: float | None,
     on_line: Callable[[str], None] | None,
+    on_output: Callable[[bytes], None] | None,
     cancel: threading.Event | None,
 ) -> Completed:
     out, err = bytearray(), bytearray()
     failures: list[BaseException] = []
     assert child.stdout is not None
-    assert child.stderr is not None
+    pipes = [(child.stdout, out)]
+    if child.stderr is not None:
+        pipes.append((child.stderr, err))
     workers = [
-        threading.Thread(target=_read, args=(child.stdout, out, on_line), daemon=True),
-        threading.Thread(target=_read, args=(child.stderr, err, on_line), daemon=True),
+        threading.Thread(target=_read, args=(*pipe, on_line, on_output), daemon=True)
+        for pipe in pipes
     ]
     if stdin is not None:
         assert child.stdin is not None
@@ -238,11 +244,17 @@ def _wait(
                 ) from None
 
 
-def _read(pipe: IO[bytes], sink: bytearray, on_line: Callable[[str], None] | None) -> None:
+def _read(
+    pipe: IO[bytes],
+    sink: bytearray,
+    on_line: Callable[[str], None] | None,
+    on_output: Callable[[bytes], None] | None,
+) -> None:
     with pipe:
-        if on_line is None:
+        if on_line is None or on_output is not None:
+            take = sink.extend if on_output is None else on_output
             while chunk := pipe.read1(65536):  # type: ignore[attr-defined]  # BufferedReader
-                sink += chunk
+                take(chunk)
             return
         for raw in pipe:
             on_line(raw.decode("utf-8", "replace").rstrip("\r\n"))

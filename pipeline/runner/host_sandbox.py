@@ -71,7 +71,7 @@ class HostSandbox:
                 argv,
                 env=self._environment() | dict(env),
                 cwd=cwd,
-                on_line=lambda line: on_output(line.encode() + b"\n"),
+                on_output=on_output,
                 cancel=cancel,
             )
         except Interrupted:
