@@ -37,6 +37,7 @@ _COMPILE_HELP = {
         **_COMPILE_HELP,
         "continue_": "of a setup configuration: print what this configuration continues it with",
         "passed": "a pipeline parameter that the setup workflow hands on, as name=value",
+        "no_upstream": "leave `upstream` out, as CircleCI's own tool did until 2024",
         "json": "print JSON instead of YAML",
     },
 )
@@ -51,6 +52,7 @@ def process(
     orb: Iterable[str] | None = None,
     continue_: str = "",
     passed: Iterable[str] | None = None,
+    no_upstream: bool = False,
     json: bool = False,
 ) -> None:
     """Print the configuration as CircleCI would run it: orbs, commands and matrices expanded.
@@ -81,6 +83,12 @@ def process(
             compiled = _continued(run, compiled, continue_, options, passed or ())
     except ConfigError as error:
         _refuse(run, error.findings)
+    if no_upstream:
+        from dataclasses import replace
+
+        from pipeline.config.output import without_upstream
+
+        compiled = replace(compiled, data=without_upstream(compiled.data))
     run.console.result(
         json_text(compiled.data) if json else print_config(compiled).removesuffix("\n")
     )

@@ -25,7 +25,7 @@ from pipeline.config.nodes import Mark, Node, to_data
 from pipeline.config.values import as_text
 from pipeline.errors import Location
 
-__all__ = ["build_jobs", "build_workflows", "processed_document"]
+__all__ = ["build_jobs", "build_workflows", "processed_document", "without_upstream"]
 
 _JOB_KEYS = (
     "type",
@@ -73,6 +73,35 @@ def processed_document(workflows: Iterable[ExpandedWorkflow]) -> dict[str, Any]:
         printed[workflow.name] = entry
     printed["version"] = 2
     return {"version": 2, "jobs": jobs, "workflows": printed}
+
+
+def without_upstream(document: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a processed document in the form that CircleCI printed until 2024.
+
+    ``upstream`` is left out; where a job waits for another ending than success, that stands in
+    ``requires``, as it is written by hand.
+    """
+    workflows = {
+        name: workflow
+        if name == "version"
+        else {**workflow, "jobs": [_without_upstream(job) for job in workflow["jobs"]]}
+        for name, workflow in document["workflows"].items()
+    }
+    return {**document, "workflows": workflows}
+
+
+def _without_upstream(job: Any) -> Any:
+    if isinstance(job, str):
+        return job
+    ((name, options),) = job.items()
+    upstream = options.get("upstream", {})
+    kept = {key: value for key, value in options.items() if key != "upstream"}
+    if upstream:
+        kept["requires"] = [
+            need if upstream[need] == ["success"] else {need: upstream[need]}
+            for need in options["requires"]
+        ]
+    return {name: kept}
 
 
 def job_data(job: ExpandedJob) -> dict[str, Any]:

@@ -492,3 +492,17 @@ def test_a_setup_configuration_is_continued_with_the_parameters_it_hands_on(
 def test_only_a_setup_configuration_can_be_continued(orbyard: Orbyard) -> None:
     done = orbyard("ci.process", "--continue", ".circleci/config.yml")
     assert (done.code, "setup: true" in done.err) == (2, True)
+
+
+def test_the_older_form_of_requirements_compiles_to_the_same(
+    repository: Path, orbyard: Orbyard
+) -> None:
+    (repository / ".circleci/config.yml").write_text(
+        CONFIG.replace("[test]", "[test, report: {requires: [test: [success, failed]]}]").replace(
+            "workflows:", "  report: {docker: [{image: a}], steps: [checkout]}\nworkflows:"
+        )
+    )
+    older = orbyard("ci.process", "--no-upstream").out
+    assert "upstream" not in older
+    (repository / "older.yml").write_text(older)
+    assert orbyard("ci.process", "older.yml").out == orbyard("ci.process").out
