@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import threading
 import uuid
@@ -187,8 +188,6 @@ def _job_run(
         bash_env=f"{inside}/bash_env",
     ) | {"ORBYARD_AGENT": f"{inside}/agent", **_NO_PAGER}
     if isinstance(sandbox, HostSandbox):
-        import os
-
         builtin["PATH"] = f"{inside}/bin:{os.environ.get('PATH', '/usr/bin:/bin')}"
     return JobRun(
         spec=spec,

@@ -9,7 +9,6 @@ elsewhere, work as well.
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -115,8 +114,3 @@ def _files_below(root: Path) -> Iterator[str]:
         folders[:] = [name for name in folders if name != ".orbyard"]
         for name in (*files, *(n for n in folders if (Path(folder) / n).is_symlink())):
             yield os.path.relpath(Path(folder) / name, root)
-
-
-def remove_snapshot(scratch: Path) -> None:
-    """Remove the snapshot's own files."""
-    shutil.rmtree(scratch, ignore_errors=True)
