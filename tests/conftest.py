@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import urllib.request
 import uuid
@@ -25,6 +26,18 @@ def missing(reason: str) -> NoReturn:
     if REQUIRE_ALL:
         pytest.fail(f"needed here: {reason}")
     pytest.skip(reason)
+
+
+def pytest_configure() -> None:
+    """Take signals as a terminal's programs do.
+
+    What starts the tests in the background (``make test &``, ``nohup``) has them ignored, and so
+    would every program that a test starts and interrupts.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.fixture(scope="session")
