@@ -8,6 +8,7 @@ may become anything; ``Checker.tags`` says which of the two it is.
 from __future__ import annotations
 
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Mapping as Map
 from dataclasses import dataclass, field
 from typing import Any
@@ -63,7 +64,7 @@ class Checker:
         return self.tags and type(node) is Scalar and node.dynamic
 
 
-class Spec:
+class Spec(ABC):
     """What a value may be."""
 
     kinds: tuple[str, ...] = ()
@@ -99,9 +100,9 @@ class Spec:
             return "put the value in quotes to make it a text"
         return None
 
+    @abstractmethod
     def json_schema(self) -> dict[str, Any]:
         """Return the description as JSON Schema (draft 7)."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True, slots=True)
