@@ -7,7 +7,6 @@ Equal inputs give equal bytes: sorted paths, one time, plain modes, owner root.
 from __future__ import annotations
 
 import hashlib
-import io
 import os
 import stat
 from collections.abc import Iterable, Iterator, Sequence
@@ -24,7 +23,7 @@ from pipeline.errors import InvalidInput, Location
 if TYPE_CHECKING:
     from orbs.rails.engine import Engine
 
-__all__ = ["ContextFile", "ContextStream", "context_digest", "find_context_files", "write_context"]
+__all__ = ["ContextFile", "context_digest", "find_context_files", "write_context"]
 
 _CHUNK = 1 << 20
 
@@ -222,29 +221,3 @@ def _rerooted(
         if member.size:
             yield from reader.data()
             yield padding(member.size)
-
-
-class ContextStream(io.RawIOBase):
-    """A stream of bytes as a file that can be read once, for libraries that want one."""
-
-    def __init__(self, pieces: Iterable[bytes]) -> None:
-        self._pieces = iter(pieces)
-        self._rest = b""
-
-    def readable(self) -> bool:
-        """Return True."""
-        return True
-
-    def read(self, size: int = -1) -> bytes:
-        """Return up to ``size`` bytes, all of them without a size; b"" at the end."""
-        if size < 0:
-            everything = self._rest + b"".join(self._pieces)
-            self._rest = b""
-            return everything
-        while not self._rest:
-            piece = next(self._pieces, None)
-            if piece is None:
-                return b""
-            self._rest = piece
-        taken, self._rest = self._rest[:size], self._rest[size:]
-        return taken

@@ -12,7 +12,6 @@ from orbs.rails.buildkit import BuildRequest, find_buildx, run_buildx
 from orbs.rails.containers import created
 from orbs.rails.context import (
     ContextFile,
-    ContextStream,
     context_digest,
     find_context_files,
     write_context,
@@ -27,6 +26,7 @@ from orbs.rails.model import BuilderImage, BuiltImage, DependencyHome
 from orbs.rails.settings import DependenciesSettings, ImageSettings
 from orbs.rails.tags import render_tags
 from orbs.rails.volumes import slug
+from pipeline.byte_stream import ByteStream
 from pipeline.errors import InvalidInput, Location
 from pipeline.project import Revision, read_revision
 
@@ -315,7 +315,7 @@ def _build_by_api(
     engine: Engine, request: BuildRequest, context: Iterator[bytes], on_line: Callable[[str], None]
 ) -> str:
     return engine.build(
-        ContextStream(context),  # type: ignore[arg-type]  # read() is all that is called
+        ByteStream(context),  # type: ignore[arg-type]  # read() is all that is called
         dockerfile=request.dockerfile,
         args=request.args,
         labels=request.labels,

@@ -6,9 +6,10 @@ the home folder, ``/usr/local/bundle`` as ``_/usr/local/bundle``.
 
 from __future__ import annotations
 
-import io
 import tarfile
 from collections.abc import Callable, Iterable, Iterator
+
+from pipeline.byte_stream import ByteStream
 
 __all__ = ["END_OF_TAR", "joined", "portable_name", "relocated", "renamed"]
 
@@ -16,30 +17,6 @@ END_OF_TAR = b"\0" * 1024
 _CHUNK = 1 << 20
 _ROOT = "_"
 """Stands for the root of the file system in the names of caches."""
-
-
-class _Reader(io.RawIOBase):
-    """A file to read from, over pieces of any size."""
-
-    def __init__(self, pieces: Iterable[bytes]) -> None:
-        self._pieces = iter(pieces)
-        self._rest = b""
-
-    def readable(self) -> bool:
-        return True
-
-    def read(self, size: int = -1) -> bytes:
-        parts = [self._rest]
-        length = len(self._rest)
-        while size < 0 or length < size:
-            piece = next(self._pieces, None)
-            if piece is None:
-                break
-            parts.append(piece)
-            length += len(piece)
-        whole = b"".join(parts)
-        taken, self._rest = (whole, b"") if size < 0 else (whole[:size], whole[size:])
-        return taken
 
 
 def renamed(
@@ -55,7 +32,7 @@ def renamed(
         rename: returns the new name of a member, or None to leave it out.
         home_owner: user and group of what is below ``~/``.
     """
-    with tarfile.open(fileobj=_Reader(tar), mode="r|", bufsize=_CHUNK) as archive:
+    with tarfile.open(fileobj=ByteStream(tar), mode="r|", bufsize=_CHUNK) as archive:
         for member in archive:
             name = rename(member.name.rstrip("/"))
             if name is None:

@@ -14,7 +14,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orbs.rails.context import (
-    ContextStream,
     context_digest,
     find_context_files,
     write_context,
@@ -22,6 +21,7 @@ from orbs.rails.context import (
 from orbs.rails.dockerignore import IgnoreFile, parse_dockerignore
 from orbs.rails.folder_home import STAMP
 from orbs.rails.model import DependencyHome, Installer
+from pipeline.byte_stream import ByteStream
 from pipeline.errors import InvalidInput
 
 NOTHING = IgnoreFile()
@@ -147,7 +147,7 @@ def test_a_pipe_is_refused_with_advice(tmp_path: Path) -> None:
 
 @given(st.lists(st.binary(max_size=50), max_size=8), st.integers(1, 20))
 def test_a_stream_reads_as_the_file_of_its_pieces(pieces: list[bytes], size: int) -> None:
-    stream, read = ContextStream(pieces), b""
+    stream, read = ByteStream(pieces), b""
     while chunk := stream.read(size):
         assert len(chunk) <= size
         read += chunk
