@@ -1,0 +1,100 @@
+"""The tasks ``ci.*`` that run a configuration on this machine, and what there is to see of runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from invoke.exceptions import Exit
+
+from pipeline.command import Run, command
+from pipeline.compile_help import COMPILE_HELP
+
+__all__ = ["run_"]
+
+
+@command(
+    name="run",
+    auto_shortflags=False,
+    iterable=["param", "value", "orb", "env", "context", "approve"],
+    help={
+        **COMPILE_HELP,
+        "workflow": "run this workflow only",
+        "job": "run this job, and what it requires",
+        "only": "with --job: without what it requires",
+        "env": "a project variable, NAME=value, or NAME to pass yours on; may be given several times",
+        "env_file": "a file with project variables, as docker reads it",
+        "context": "the variables of a context, as name=file; may be given several times",
+        "approve": "let an approval pass, by its job's name, or all; may be given several times",
+        "jobs": "how many jobs run at once; default is half of the processors",
+        "executor": "where docker jobs run: auto and docker in containers, host on this machine itself",
+        "committed": "check out the last commit, not the files as they are",
+        "pull": "pull images that are here already, too",
+        "no_tty": "let steps see no terminal",
+        "quiet": "show the output of failed steps only; the logs have all",
+        "dry_run": "only show what would run",
+    },
+)
+def run_(
+    run: Run,
+    config: str = "",
+    workflow: str = "",
+    job: str = "",
+    only: bool = False,
+    param: Iterable[str] | None = None,
+    params_file: str = "",
+    value: Iterable[str] | None = None,
+    branch: str = "",
+    tag: str = "",
+    orb: Iterable[str] | None = None,
+    env: Iterable[str] | None = None,
+    env_file: str = "",
+    context: Iterable[str] | None = None,
+    approve: Iterable[str] | None = None,
+    jobs: int = 0,
+    executor: str = "auto",
+    committed: bool = False,
+    pull: bool = False,
+    no_tty: bool = False,
+    quiet: bool = False,
+    dry_run: bool = False,
+) -> None:
+    """Run the configuration's workflows, or one job, on this machine.
+
+    For example:
+
+      orbyard ci.run --job test --env RAILS_ENV=test
+    """
+    from pipeline.ci_options import compile_options
+    from pipeline.errors import InvalidInput
+    from pipeline.local_run import LocalOptions, run_locally
+    from pipeline.runner.plan import Choice
+
+    if executor not in ("auto", "docker", "host"):
+        raise InvalidInput(f"--executor is auto, docker or host, not {executor!r}")
+    if jobs < 0:
+        raise InvalidInput(f"--jobs is a number of jobs, not {jobs}")
+    compiling = compile_options(
+        run,
+        param=param or (),
+        params_file=params_file,
+        value=value or (),
+        branch=branch,
+        tag=tag,
+        orb=orb or (),
+    )
+    options = LocalOptions(
+        choice=Choice(workflow, job, only),
+        env=tuple(env or ()),
+        env_file=env_file,
+        contexts=tuple(context or ()),
+        approve=tuple(approve or ()),
+        at_once=jobs,
+        executor=executor,
+        committed=committed,
+        pull=pull,
+        tty=not no_tty,
+        quiet=quiet,
+        dry_run=dry_run,
+    )
+    if not run_locally(run, config, compiling, options):
+        raise Exit(code=1)
