@@ -2,80 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import os
 import signal
 import subprocess
-import sys
 import time
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-import pytest
-
-PROJECT = Path(__file__).resolve().parents[3]
-IMAGE = os.environ.get("ORBYARD_TEST_JOB_IMAGE", "cimg/ruby:3.1-node")
-"""An image with bash and git whose user is not root."""
-PLAIN_IMAGE = "debian:bookworm-slim"
-
-
-@dataclass
-class Checkout:
-    """A repository with a configuration, and a store of its own."""
-
-    folder: Path
-    store: Path
-
-    def write(self, config: str) -> None:
-        path = self.folder / ".circleci" / "config.yml"
-        path.parent.mkdir(exist_ok=True)
-        path.write_text(config.replace("IMAGE", IMAGE).replace("PLAIN", PLAIN_IMAGE))
-
-    def environ(self) -> dict[str, str]:
-        return {**os.environ, "PYTHONPATH": str(PROJECT), "XDG_CACHE_HOME": str(self.store)}
-
-    def argv(self, *words: str) -> list[str]:
-        return [sys.executable, "-c", "from pipeline.program import main; main()", "ci.run", *words]
-
-    def run(self, *words: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            self.argv(*words),
-            cwd=self.folder,
-            env=self.environ(),
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=180,
-            stdin=subprocess.DEVNULL,
-        )
-
-    def record(self) -> dict[str, Any]:
-        newest = max((self.folder / ".orbyard" / "runs").iterdir())
-        found: dict[str, Any] = json.loads((newest / "run.json").read_text())
-        return found
-
-    def statuses(self) -> dict[str, str]:
-        return {job["name"]: job["status"] for job in self.record()["jobs"]}
-
-
-@pytest.fixture
-def checkout(tmp_path: Path, docker_engine: Any) -> Checkout:
-    for image in (IMAGE, PLAIN_IMAGE):
-        if not docker_engine.images.list(name=image):
-            docker_engine.images.pull(image)
-    folder = tmp_path / "app"
-    folder.mkdir()
-    git = ["git", "-C", str(folder), "-c", "user.name=a", "-c", "user.email=a@example.com"]
-    subprocess.run([*git, "init", "-q"], check=True)
-    (folder / "Gemfile.lock").write_text("rails\n")
-    (folder / "name with spaces.txt").write_text("spaces\n")
-    (folder / ".gitignore").write_text("secret.env\n")
-    (folder / "secret.env").write_text("not for jobs\n")
-    subprocess.run([*git, "add", "."], check=True)
-    subprocess.run([*git, "commit", "-qm", "first"], check=True)
-    (folder / "untracked.txt").write_text("new\n")
-    return Checkout(folder, tmp_path / "store")
+from tests.integration.runner.harness import Checkout
 
 
 def containers(docker_engine: Any) -> int:

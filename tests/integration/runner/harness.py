@@ -1,0 +1,102 @@
+"""A checkout with a configuration, run by ``orbyard ci.run`` as a user runs it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import textwrap
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+Done = subprocess.CompletedProcess[str]
+PROJECT = Path(__file__).resolve().parents[3]
+IMAGE = os.environ.get("ORBYARD_TEST_JOB_IMAGE", "cimg/ruby:3.1-node")
+"""An image with bash and git whose user is not root."""
+PLAIN_IMAGE = "debian:bookworm-slim"
+
+
+@dataclass
+class Checkout:
+    """A repository with a configuration, and a store of its own."""
+
+    folder: Path
+    store: Path
+
+    def write(self, config: str) -> None:
+        path = self.folder / ".circleci" / "config.yml"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(config.replace("IMAGE", IMAGE).replace("PLAIN", PLAIN_IMAGE))
+
+    def environ(self) -> dict[str, str]:
+        return {**os.environ, "PYTHONPATH": str(PROJECT), "XDG_CACHE_HOME": str(self.store)}
+
+    def argv(self, *words: str) -> list[str]:
+        return [sys.executable, "-c", "from pipeline.program import main; main()", "ci.run", *words]
+
+    def run(self, *words: str) -> Done:
+        return subprocess.run(
+            self.argv(*words),
+            cwd=self.folder,
+            env=self.environ(),
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=180,
+            stdin=subprocess.DEVNULL,
+        )
+
+    def record(self) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads((self.newest() / "run.json").read_text())
+        return found
+
+    def statuses(self) -> dict[str, str]:
+        return {job["name"]: job["status"] for job in self.record()["jobs"]}
+
+    def newest(self) -> Path:
+        """The folder of the last run."""
+        runs = (self.folder / ".orbyard" / "runs").iterdir()
+        return max(runs, key=lambda path: path.stat().st_ctime_ns)
+
+    def jobs(self) -> dict[str, dict[str, Any]]:
+        return {job["name"]: job for job in self.record()["jobs"]}
+
+    def steps(self, job: str = "build") -> dict[str, dict[str, Any]]:
+        """The steps of a job by their names, each with the lines of its log."""
+        found = {}
+        for step in self.jobs()[job]["steps"]:
+            log = Path(step["log"]).read_text() if step["log"] else ""
+            found[step["name"]] = {**step, "lines": log.splitlines(), "text": log}
+        return found
+
+    def build(self, steps: str, *words: str, image: str = "IMAGE", keys: str = "") -> Done:
+        """Run a job ``build`` with these steps, in a container or, with ``--executor host``, here."""
+        self.write(
+            "version: 2.1\njobs:\n  build:\n"
+            f"    docker: [{{image: {image}}}]\n"
+            + textwrap.indent(textwrap.dedent(keys), "    ")
+            + "    steps:\n"
+            + textwrap.indent(textwrap.dedent(steps), "      ")
+        )
+        return self.run(*words)
+
+    def git(self, *words: str, cwd: Path | None = None) -> str:
+        """Run git in the checkout."""
+        who = [
+            "-c",
+            "user.name=a",
+            "-c",
+            "user.email=a@example.com",
+            "-c",
+            "protocol.file.allow=always",
+        ]
+        done = subprocess.run(
+            ["git", *who, *words],
+            cwd=cwd or self.folder,
+            check=True,
+            capture_output=True,
+            text=True,
+        )
+        return done.stdout
