@@ -21,6 +21,8 @@ __all__ = ["run_"]
         "workflow": "run this workflow only",
         "job": "run this job, and what it requires",
         "only": "with --job: without what it requires",
+        "from_": "begin with this job; what is before it is taken from the last run in which it went well",
+        "failed": "run again what did not go well in a run, named by its id or `last`",
         "env": "a project variable, NAME=value, or NAME to pass yours on; may be given several times",
         "env_file": "a file with project variables, as docker reads it",
         "context": "the variables of a context, as name=file; may be given several times",
@@ -40,6 +42,8 @@ def run_(
     workflow: str = "",
     job: str = "",
     only: bool = False,
+    from_: str = "",
+    failed: str = "",
     param: Iterable[str] | None = None,
     params_file: str = "",
     value: Iterable[str] | None = None,
@@ -63,6 +67,7 @@ def run_(
     For example:
 
       orbyard ci.run --job test --env RAILS_ENV=test
+      orbyard ci.run --failed last
     """
     from pipeline.ci_options import compile_options
     from pipeline.errors import InvalidInput
@@ -84,6 +89,8 @@ def run_(
     )
     options = LocalOptions(
         choice=Choice(workflow, job, only),
+        begin_at=from_,
+        failed=failed,
         env=tuple(env or ()),
         env_file=env_file,
         contexts=tuple(context or ()),

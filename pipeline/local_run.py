@@ -3,27 +3,31 @@
 from __future__ import annotations
 
 import os
-import secrets
 import shutil
 import sys
 import threading
-import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.ci_options import CompileOptions, read_config
 from pipeline.config.compiler import compile as compile_config
 from pipeline.config.model import CompiledConfig
-from pipeline.errors import Interrupted, InvalidInput
+from pipeline.errors import InvalidInput
 from pipeline.runner.engine import ContainerEngine, open_engine
 from pipeline.runner.env_file import parse_env_option, read_env_file
+from pipeline.runner.flow import job_record
 from pipeline.runner.instance import Machine, run_instance
+from pipeline.runner.model import JobResult
 from pipeline.runner.plan import Choice, PlannedWorkflow, plan_run
-from pipeline.runner.run import RunRequest, RunResult, run_workflows
+from pipeline.runner.record import RunRecord
+from pipeline.runner.resume import Resumed, resume_failed, resume_from
+from pipeline.runner.run import Runner, RunRequest
+from pipeline.runner.run_folder import find_run, list_runs, new_run_id, runs_folder
+from pipeline.runner.serial_groups import SerialGroups
 from pipeline.runner.snapshot import make_snapshot
-from pipeline.runner.store import Store
+from pipeline.runner.store import Store, hash_name
 from pipeline.runner.view import View
 
 if TYPE_CHECKING:
@@ -39,6 +43,8 @@ class LocalOptions:
     """What ``ci.run`` was asked for; see the task's help."""
 
     choice: Choice
+    begin_at: str = ""
+    failed: str = ""
     env: tuple[str, ...] = ()
     env_file: str = ""
     contexts: tuple[str, ...] = ()
@@ -59,7 +65,10 @@ def run_locally(run: Run, config: str, compiling: CompileOptions, options: Local
         InvalidInput: the configuration or an option is wrong.
         Unavailable: no Docker engine answers where one is needed.
     """
-    source = read_config(run, config)
+    earlier = find_run(run.root, options.failed)[1] if options.failed else None
+    if earlier is not None:
+        compiling, options = _as_before(earlier, compiling, options)
+    source = read_config(run, config or (earlier.config if earlier else ""))
     compiled = compile_config(source, **compiling.keywords(source))
     values = compiled.values
     planned = plan_run(
@@ -68,28 +77,62 @@ def run_locally(run: Run, config: str, compiling: CompileOptions, options: Local
         branch=str(values.get("pipeline.git.branch") or ""),
         tag=str(values.get("pipeline.git.tag") or ""),
     )
+    resumed = _resumed(run.root, planned, options, earlier)
     if options.dry_run:
-        _show_plan(run, compiled, planned)
+        _show_plan(run, compiled, resumed.workflows)
         return True
     variables = _variables(run, options)
     contexts = _contexts(run, options)
     for value in (*variables.values(), *(v for c in contexts.values() for v in c.values())):
         run.console.masker.add(value)
-    result = _run(run, compiled, planned, options, variables, contexts)
-    return result.is_success
+    record = RunRecord(
+        id=new_run_id(),
+        process=os.getpid(),
+        config=source.name,
+        branch=str(values.get("pipeline.git.branch") or ""),
+        tag=str(values.get("pipeline.git.tag") or ""),
+        revision=str(values.get("pipeline.git.revision") or ""),
+        parameters=dict(compiled.parameters),
+        choice=asdict(options.choice),
+    )
+    return _run(run, compiled, resumed, record, options, variables, contexts).is_success
+
+
+def _as_before(
+    earlier: RunRecord, compiling: CompileOptions, options: LocalOptions
+) -> tuple[CompileOptions, LocalOptions]:
+    """Return the options of an earlier run where none are given."""
+    if not any(asdict(options.choice).values()):
+        options = replace(options, choice=Choice(**earlier.choice))
+    compiling = replace(
+        compiling, file_parameters={**earlier.parameters, **compiling.file_parameters}
+    )
+    return compiling, options
+
+
+def _resumed(
+    root: Path,
+    planned: tuple[PlannedWorkflow, ...],
+    options: LocalOptions,
+    earlier: RunRecord | None,
+) -> Resumed:
+    if options.begin_at:
+        records = [earlier] if earlier else (record for _, record in list_runs(root))
+        return resume_from(planned, options.begin_at, records)
+    return resume_failed(planned, earlier) if earlier else Resumed(planned, {})
 
 
 def _run(
     run: Run,
     compiled: CompiledConfig,
-    planned: tuple[PlannedWorkflow, ...],
+    resumed: Resumed,
+    record: RunRecord,
     options: LocalOptions,
     variables: Mapping[str, str],
     contexts: Mapping[str, Mapping[str, str]],
-) -> RunResult:
-    run_id = time.strftime("%Y%m%d-%H%M%S-") + secrets.token_hex(3)
+) -> RunRecord:
     home = run.root / ".orbyard"
-    folder = home / "runs" / run_id
+    folder = runs_folder(run.root) / record.id
     scratch = folder / "scratch"
     scratch.mkdir(parents=True)
     scratch.chmod(0o711)
@@ -98,15 +141,17 @@ def _run(
     cancel = threading.Event()
     engine = _Engine()
     store = Store(_store_folder(run), size_limit_bytes=_STORE_LIMIT_BYTES, warn=run.console.warning)
+    project = _project(compiled.values, run.root)
     try:
-        with store.hold_run(run_id):
+        with store.hold_run(record.id):
+            _adopt_layers(store, record.id, resumed)
             machine = Machine(
                 engine=engine,
                 executor=options.executor,
                 store=store,
                 snapshot=make_snapshot(run.root, scratch, committed=options.committed),
-                run_id=run_id,
-                project=_project(compiled.values, run.root),
+                run_id=record.id,
+                project=project,
                 variables=variables,
                 values=compiled.values,
                 masker=run.console.masker,
@@ -117,25 +162,48 @@ def _run(
                 pull=options.pull,
             )
             request = RunRequest(
-                run_id=run_id,
+                record=record,
                 folder=folder,
                 at_once=options.at_once or max(1, (os.cpu_count() or 2) // 2),
-                approve=_Approvals(run, options.approve),
+                approve=_Approvals(view, options.approve),
                 contexts=contexts,
                 run_instance=lambda spec: run_instance(machine, spec),
                 cancel=cancel,
+                groups=SerialGroups(_store_folder(run) / "serial" / hash_name(project), record.id),
             )
+            runner = Runner(request, view)
             try:
-                result = run_workflows(compiled, planned, request, view)
-            except (KeyboardInterrupt, Interrupted):
-                cancel.set()
-                raise
-            view.summary(result.results, result.seconds, folder)
-            return result
+                with runner:
+                    runner.run(compiled, resumed.workflows, resumed.kept)
+            finally:
+                view.run_finished(runner.record, folder)
+            return runner.record
     finally:
         cancel.set()
         engine.close()
         shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _adopt_layers(store: Store, run_id: str, resumed: Resumed) -> None:
+    """Take over what the jobs persisted that an earlier run did.
+
+    Raises:
+        InvalidInput: it is not there any more.
+    """
+    for workflow, jobs in resumed.kept.items():
+        for name, job in jobs.items():
+            layers = store.adopt_layers(run_id, job.kept_from, [f"{workflow}: {name}"])
+            if len(layers) < sum(_layers(result) for result in job.instances):
+                raise InvalidInput(
+                    f"the workspace of {name} in the run {job.kept_from} is not there any more",
+                    hint="run all of it again: `orbyard ci.run`",
+                )
+
+
+def _layers(result: JobResult) -> int:
+    return sum(
+        step.type == "persist_to_workspace" and step.status == "success" for step in result.steps
+    )
 
 
 class _Engine:
@@ -168,19 +236,18 @@ def _is_alive(pid: int) -> bool:
 
 
 class _Approvals:
-    """Answers approvals: by ``--approve``, else by asking at a terminal, else no."""
+    """Answers approvals: by ``--approve``, else by asking at a terminal; else they stay on hold."""
 
-    def __init__(self, run: Run, names: Iterable[str]) -> None:
-        self._console = run.console
+    def __init__(self, view: View, names: Iterable[str]) -> None:
+        self._view = view
         self._names = set(names)
 
-    def __call__(self, name: str) -> bool:
+    def __call__(self, name: str) -> bool | None:
         if "all" in self._names or name in self._names:
             return True
         if not sys.stdin.isatty():
-            return False
-        self._console.line(f"approve {name}? [y/N] ")
-        return sys.stdin.readline().strip().lower() in ("y", "yes")
+            return None
+        return self._view.ask(f"approve {name}?")
 
 
 def _store_folder(run: Run) -> Path:
@@ -225,15 +292,7 @@ def _show_plan(run: Run, compiled: CompiledConfig, planned: Iterable[PlannedWork
         run.console.result(workflow.name)
         for job in workflow.jobs:
             needs = ", ".join(need.name for need in job.requires)
-            kind = "approval" if job.type == "approval" else _executor_word(compiled, job.name)
+            kind = job_record(job, compiled).executor or job_record(job, compiled).type
             run.console.result(f"  {job.name}  {kind}" + (f"  after {needs}" if needs else ""))
         for name in workflow.left_out:
             run.console.result(f"  {name}  left out by its filters")
-
-
-def _executor_word(compiled: CompiledConfig, name: str) -> str:
-    job = compiled.jobs[name]
-    images = getattr(job.executor, "images", None)
-    if images:
-        return f"docker: {', '.join(image.image for image in images)}"
-    return type(job.executor).__name__.lower() if job.executor else job.type

@@ -24,7 +24,7 @@ _ALWAYS = frozenset({"store_artifacts", "store_test_results"})
 
 def run_steps(run: JobRun, view: View, masker: Masker) -> JobResult:
     """Run a job's steps in its sandbox, which is ready, and return how it ended."""
-    started = time.monotonic()
+    started, started_at = time.monotonic(), time.time()
     results: list[StepResult] = []
     halted = False
     for number, step in enumerate(run.spec.job.steps):
@@ -46,6 +46,8 @@ def run_steps(run: JobRun, view: View, masker: Masker) -> JobResult:
         time.monotonic() - started,
         tuple(results),
         facts=run.facts,
+        folder=str(run.spec.folder),
+        started_at=started_at,
     )
 
 
@@ -67,7 +69,7 @@ def _run_step(
     path = _log_path(run.spec.folder, number, name)
     shown = view.step_started(run.spec.label, name)
     log = StepLog(path, masker, shown.line)
-    began = time.monotonic()
+    began, began_at = time.monotonic(), time.time()
     outcome = Outcome()
     status: StepStatus = "success"
     code: int | None = None
@@ -87,7 +89,7 @@ def _run_step(
             log.close()
     seconds = time.monotonic() - began
     result = StepResult(
-        name, step.type, status, seconds, code, str(step.where), str(path), outcome.note
+        name, step.type, status, seconds, code, str(step.where), str(path), outcome.note, began_at
     )
     shown.finished(result)
     return result, run.halted()

@@ -28,6 +28,7 @@ class JobSpec:
         node_index: which of the parallel instances it is, from 0.
         contexts: variables of its contexts, later ones win.
         folder: where its logs and artifacts go.
+        shown: what it is called, where its name alone would not tell it from another workflow's.
     """
 
     name: str
@@ -38,11 +39,17 @@ class JobSpec:
     node_index: int
     contexts: Mapping[str, str]
     folder: Path
+    shown: str = ""
 
     @property
     def label(self) -> str:
         """The job's name, with the instance's number where there are several."""
-        return f"{self.name}[{self.node_index}]" if self.job.parallelism > 1 else self.name
+        name = self.shown or self.name
+        return f"{name}[{self.node_index}]" if self.job.parallelism > 1 else name
+
+    def of_workflow(self, job: str) -> str:
+        """Return the name under which a run's store has what a job of this workflow persisted."""
+        return f"{self.workflow}: {job}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +61,7 @@ class StepResult:
         type: ``run``, ``checkout`` …
         status: ``skipped`` for one that its ``when`` or a halt left out.
         seconds: how long it took.
+        started_at: seconds since 1970, or None for one that was left out.
         exit_code: of a run step.
         where: file and line it is written at.
         log: its output's file.
@@ -68,11 +76,24 @@ class StepResult:
     where: str
     log: str
     note: str = ""
+    started_at: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class JobResult:
-    """How an instance of a job ended."""
+    """How an instance of a job ended.
+
+    Attributes:
+        name: the job's final name.
+        node_index: which of the parallel instances it is, from 0.
+        status: how it ended.
+        seconds: how long it took.
+        steps: its steps.
+        reason: why it is what it is, where its steps do not tell.
+        facts: what a summary tells: caches, artifacts, tests.
+        folder: where its logs and artifacts are.
+        started_at: seconds since 1970, or None for one that did not start.
+    """
 
     name: str
     node_index: int
@@ -81,6 +102,8 @@ class JobResult:
     steps: tuple[StepResult, ...] = ()
     reason: str = ""
     facts: Mapping[str, Any] = field(default_factory=dict)
+    folder: str = ""
+    started_at: float | None = None
 
 
 def step_name(step: Step) -> str:

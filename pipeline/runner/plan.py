@@ -34,6 +34,7 @@ class PlannedWorkflow:
     name: str
     jobs: tuple[WorkflowJob, ...]
     left_out: tuple[str, ...] = ()
+    max_auto_reruns: int = 0
 
 
 def filters_match(filters: Filters, *, branch: str = "", tag: str = "") -> bool:
@@ -128,7 +129,8 @@ def _filtered(workflow: Workflow, branch: str, tag: str) -> PlannedWorkflow:
                 changed = True
     kept = [job for job in workflow.jobs if job.name not in dropped]
     left_out = tuple(job.name for job in workflow.jobs if job.name in dropped)
-    return PlannedWorkflow(workflow.name, tuple(_without(kept, dropped)), left_out)
+    jobs = tuple(_without(kept, dropped))
+    return PlannedWorkflow(workflow.name, jobs, left_out, workflow.max_auto_reruns)
 
 
 def _without(jobs: Iterable[WorkflowJob], dropped: set[str]) -> Iterable[WorkflowJob]:

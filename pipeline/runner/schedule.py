@@ -5,14 +5,25 @@ Pure: whoever runs the jobs asks :meth:`Schedule.ready` and tells :meth:`Schedul
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Literal
 
 from pipeline.config.model import WorkflowJob
 
 __all__ = ["Schedule", "Status"]
 
-Status = Literal["waiting", "running", "success", "failed", "canceled", "unauthorized", "not_run"]
+Status = Literal[
+    "waiting",
+    "running",
+    "success",
+    "failed",
+    "timedout",
+    "canceled",
+    "unauthorized",
+    "on_hold",
+    "not_run",
+]
+"""How far a job is, or how it ended: CircleCI's words."""
 _OPEN = ("waiting", "running")
 
 
@@ -22,12 +33,17 @@ class Schedule:
     Args:
         jobs: the jobs; requirements that are not among them are passed over, as those that a filter
             left out.
+        ended: jobs that need not run any more, as they ended in an earlier run.
     """
 
-    def __init__(self, jobs: Iterable[WorkflowJob]) -> None:
+    def __init__(
+        self, jobs: Iterable[WorkflowJob], ended: Mapping[str, Status] | None = None
+    ) -> None:
         self._jobs = {job.name: job for job in jobs}
         self._status: dict[str, Status] = dict.fromkeys(self._jobs, "waiting")
+        self._status |= ended or {}
         self._held: dict[str, str] = {}
+        self._settle()
 
     @property
     def status(self) -> dict[str, Status]:
@@ -80,7 +96,7 @@ class Schedule:
 
     def _requirements_met(self, job: WorkflowJob) -> bool:
         return all(
-            self._status[need.name] in need.statuses
+            _required(self._status[need.name]) in need.statuses
             for need in job.requires
             if need.name in self._status
         )
@@ -101,6 +117,13 @@ class Schedule:
     def _is_lost(self, job: WorkflowJob) -> bool:
         for need in job.requires:
             status = self._status.get(need.name)
-            if status is not None and status not in _OPEN and status not in need.statuses:
+            if status is None or status in _OPEN:
+                continue
+            if _required(status) not in need.statuses:
                 return True
         return False
+
+
+def _required(status: Status) -> str:
+    """Return the status as ``requires`` names it."""
+    return "failed" if status == "timedout" else status

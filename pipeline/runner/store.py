@@ -48,6 +48,7 @@ __all__ = [
     "StoreStats",
     "conflict_message",
     "find_conflicts",
+    "hash_name",
 ]
 
 

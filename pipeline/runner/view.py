@@ -7,14 +7,16 @@ ends.
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from pipeline.output import Console, format_duration
-from pipeline.runner.model import JobResult, StepResult
+from pipeline.runner.model import JobResult, JobSpec, StepResult
+from pipeline.runner.record import JobRecord, RunRecord, WorkflowRecord
 
 __all__ = ["ShownStep", "View"]
 
@@ -27,6 +29,9 @@ _MARKS = {
     "skipped": ("-", "dim"),
     "not_run": ("-", "dim"),
     "canceled": ("!", "yellow"),
+    "on_hold": ("?", "yellow"),
+    "timedout": ("✗", "red"),
+    "waiting": ("·", "dim"),
     "unauthorized": ("✗", "red"),
 }
 
@@ -45,25 +50,49 @@ class View:
         self._lock = threading.RLock()
         self._jobs: set[str] = set()
 
-    def job_started(self, label: str) -> None:
+    def run_started(self, record: RunRecord) -> None:
+        """Take note of the run."""
+
+    def workflow_started(self, workflow: WorkflowRecord) -> None:
+        """Print that a workflow is run again."""
+        if workflow.attempt > 1:
+            text = f"==> {workflow.name}: rerun {workflow.attempt - 1} from where it failed"
+            self._console.line(self._console.style(text, "bold"))
+
+    def job_changed(self, workflow: WorkflowRecord, job: JobRecord) -> None:  # noqa: ARG002
+        """Print how a job ended of which nothing was run, and what one waits for."""
+        if job.instances or not job.reason or job.status == "running":
+            return
+        if job.status == "not_run" and not job.reason.startswith("a newer run"):
+            return
+        self._ended(job.name, job.status, job.seconds, job.reason)
+
+    def instance_started(self, spec: JobSpec) -> None:
         """Print that a job begins."""
         with self._lock:
-            self._jobs.add(label)
-            self._console.line(self._console.style(f"==> {label}", "bold"))
+            self._jobs.add(spec.label)
+            self._console.line(self._console.style(f"==> {spec.label}", "bold"))
 
     def step_started(self, label: str, name: str) -> ShownStep:
         """Return what takes the lines of a step."""
         return ShownStep(self, label, name)
 
-    def job_finished(self, result: JobResult, label: str) -> None:
+    def instance_finished(self, spec: JobSpec, result: JobResult) -> None:
         """Print how a job ended."""
         with self._lock:
-            self._jobs.discard(label)
-            mark = self._mark(result.status)
-            reason = f": {result.reason}" if result.reason else ""
-            self._console.line(
-                f"{mark} {label}: {result.status} ({format_duration(result.seconds)}){reason}"
-            )
+            self._jobs.discard(spec.label)
+            self._ended(spec.label, result.status, result.seconds, result.reason)
+
+    def _ended(self, label: str, status: str, seconds: float, reason: str) -> None:
+        because = f": {reason}" if reason else ""
+        self._console.line(
+            f"{self._mark(status)} {label}: {status} ({format_duration(seconds)}){because}"
+        )
+
+    def ask(self, question: str) -> bool:
+        """Ask at the terminal, and return whether the answer is yes."""
+        self._console.line(f"{question} [y/N] ")
+        return sys.stdin.readline().strip().lower() in ("y", "yes")
 
     def note(self, text: str) -> None:
         """Print a word of the runner's own."""
@@ -90,21 +119,27 @@ class View:
                 where = f"{prefix}    {self._console.style('written at', 'dim')} {result.where}"
                 self._console.line(where)
 
-    def summary(self, results: Sequence[JobResult], seconds: float, folder: Path) -> None:
+    def run_finished(self, record: RunRecord, folder: Path) -> None:
         """Print the table of jobs, and where the logs are."""
         rows = [
-            (
-                f"{self._mark(result.status)} {result.name}"
-                + (f"[{result.node_index}]" if result.node_index else ""),
-                f"{result.status}  {format_duration(result.seconds)}  {_facts(result)}".rstrip(),
-            )
-            for result in results
+            row for flow in record.last_attempts() for job in flow.jobs for row in self._rows(job)
         ]
         self._console.line(self._console.style("==> Summary", "bold"))
         width = max((len(row[0]) for row in rows), default=0)
         for name, text in rows:
             self._console.line(f"  {name.ljust(width)}  {text}")
-        self._console.detail(f"in {format_duration(seconds)}; logs in {folder}")
+        for what in record.not_emulated:
+            self._console.detail(f"not as on CircleCI: {what}")
+        self._console.detail(f"in {format_duration(record.seconds)}; logs in {folder}")
+
+    def _rows(self, job: JobRecord) -> Iterator[tuple[str, str]]:
+        if not job.instances:
+            words = f"{job.status}  {format_duration(job.seconds)}  {job.reason}"
+            yield f"{self._mark(job.status)} {job.name}", words.rstrip()
+        for result in job.instances:
+            number = f"[{result.node_index}]" if job.parallelism > 1 else ""
+            words = f"{result.status}  {format_duration(result.seconds)}  {_facts(result)}"
+            yield f"{self._mark(result.status)} {result.name}{number}", words.rstrip()
 
 
 def _facts(result: JobResult) -> str:

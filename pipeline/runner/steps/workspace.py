@@ -35,7 +35,7 @@ def persist_to_workspace(run: JobRun, step: Step, log: StepLog) -> Outcome:
         raise StepFailed
     run.store.add_layer(
         run.run_id,
-        run.spec.name,
+        run.spec.of_workflow(run.spec.name),
         run.spec.node_index,
         joined(_packed(run, root, path) for path in paths),
     )
@@ -58,11 +58,14 @@ def _packed(run: JobRun, root: str, path: str) -> Iterator[bytes]:
 def attach_workspace(run: JobRun, step: Step, log: StepLog) -> Outcome:
     """Unpack the layers of the jobs upstream, in the order of the graph."""
     at = run.absolute(str(step.options["at"]))
-    layers = run.store.layers_of(run.run_id, run.spec.upstream)
+    named = run.spec.of_workflow
+    layers = run.store.layers_of(run.run_id, [named(job) for job in run.spec.upstream])
     if not layers:
         log.say("No workspace layers: no job upstream has persisted anything")
         return Outcome(note="nothing upstream")
-    conflicts = find_conflicts(layers, run.spec.requires)
+    conflicts = find_conflicts(
+        layers, {named(job): tuple(map(named, needs)) for job, needs in run.spec.requires.items()}
+    )
     if conflicts:
         log.say(conflict_message(conflicts))
         raise StepFailed

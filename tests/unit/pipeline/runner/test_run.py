@@ -17,7 +17,8 @@ from pipeline.errors import WorkFailed
 from pipeline.output import Console
 from pipeline.runner.model import JobResult, JobSpec, StepResult
 from pipeline.runner.plan import Choice, plan_run
-from pipeline.runner.run import RunRequest, RunResult, run_workflows
+from pipeline.runner.record import JobRecord, RunRecord, read_record
+from pipeline.runner.run import Runner, RunRequest
 from pipeline.runner.schedule import Status
 from pipeline.runner.view import View
 
@@ -39,7 +40,7 @@ class Runs:
 
     folder: Path
     endings: Mapping[str, Status | BaseException] = field(default_factory=dict)
-    approve: Callable[[str], bool] = lambda _name: False
+    approve: Callable[[str], bool | None] = lambda _name: None
     contexts: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     at_once: int = 1
     meeting: threading.Barrier | None = None
@@ -58,10 +59,12 @@ class Runs:
             raise ending
         return JobResult(spec.name, spec.node_index, ending, 0.1, (STEP,))
 
-    def __call__(self, workflows: str) -> RunResult:
+    def __call__(
+        self, workflows: str, kept: Mapping[str, Mapping[str, JobRecord]] | None = None
+    ) -> RunRecord:
         compiled = compile_config(JOBS + "workflows:\n" + workflows)
         request = RunRequest(
-            run_id="20300101-000000-abc",
+            record=RunRecord("20300101-000000-abc"),
             folder=self.folder,
             at_once=self.at_once,
             approve=self.approve,
@@ -70,18 +73,24 @@ class Runs:
             cancel=self.cancel,
         )
         view = View(Console(err=self.screen, colour=False))
-        return run_workflows(compiled, plan_run(compiled, Choice(), branch="main"), request, view)
+        with Runner(request, view) as runner:
+            runner.run(compiled, plan_run(compiled, Choice(), branch="main"), kept)
+        return runner.record
 
     def shown(self, text: str) -> list[str]:
         return [line for line in self.screen.getvalue().splitlines() if text in line]
 
 
-def statuses(result: RunResult) -> dict[str, str]:
-    return {job.name: job.status for job in result.results}
+def jobs(record: RunRecord) -> list[JobRecord]:
+    return [job for flow in record.last_attempts() for job in flow.jobs]
 
 
-def reasons(result: RunResult) -> dict[str, str]:
-    return {job.name: job.reason for job in result.results}
+def statuses(record: RunRecord) -> dict[str, str]:
+    return {job.name: job.status for job in jobs(record)}
+
+
+def reasons(record: RunRecord) -> dict[str, str]:
+    return {job.name: job.reason for job in jobs(record)}
 
 
 @pytest.fixture
@@ -112,7 +121,7 @@ def test_as_many_jobs_run_at_the_same_time_as_were_asked_for(runs: Runs) -> None
 def test_all_parallel_instances_of_a_job_run_at_the_same_time(runs: Runs) -> None:
     runs.at_once, runs.meeting = 3, threading.Barrier(3)
     result = runs("  w: {jobs: [many]}")
-    assert sorted(job.node_index for job in result.results) == [0, 1, 2]
+    assert [one.node_index for one in jobs(result)[0].instances] == [0, 1, 2]
     assert sorted(runs.started) == ["many[0]", "many[1]", "many[2]"]
     folders = {spec.folder for spec in runs.specs.values()}
     assert folders == {runs.folder / "jobs" / "many" / str(index) for index in range(3)}
@@ -152,7 +161,7 @@ def test_a_job_that_is_not_run_here_keeps_back_what_requires_it_and_is_listed_on
 ) -> None:
     runs.endings = {"a": "not_run"}
     result = runs("  w: {jobs: [a, {b: {requires: [a]}}]}")
-    assert [(job.name, job.status) for job in result.results] == [
+    assert [(job.name, job.status) for job in jobs(result)] == [
         ("a", "not_run"),
         ("b", "not_run"),
     ]
@@ -179,8 +188,10 @@ def test_an_approval_lets_those_pass_that_wait_for_it(runs: Runs) -> None:
 
 def test_an_approval_that_is_not_given_says_how_to_give_it(runs: Runs) -> None:
     result = runs("  w: {jobs: [{hold: {type: approval}}, {b: {requires: [hold]}}, c]}")
-    assert statuses(result) == {"hold": "canceled", "c": "success", "b": "not_run"}
+    assert statuses(result) == {"hold": "on_hold", "c": "success", "b": "not_run"}
     assert "--approve hold" in reasons(result)["hold"]
+    assert reasons(result)["b"] == "waits for hold"
+    assert result.status == "on_hold"
 
 
 def test_a_job_of_a_type_that_runs_nothing_goes_well_at_once(runs: Runs) -> None:
@@ -225,7 +236,7 @@ def test_jobs_of_a_serial_group_do_not_meet(runs: Runs) -> None:
     assert met == []
 
 
-def test_workflows_run_one_after_the_other_each_with_folders_of_its_own(runs: Runs) -> None:
+def test_jobs_of_all_workflows_have_folders_of_their_own(runs: Runs) -> None:
     folders: list[Path] = []
     runs.approve = lambda _name: True
     instance = runs.instance
@@ -265,15 +276,89 @@ def test_a_job_is_shown_when_it_begins_not_while_it_waits_for_a_turn(runs: Runs)
 
 def test_the_record_tells_of_every_job_and_step(runs: Runs) -> None:
     runs.endings = {"b": "failed"}
-    runs("  w: {jobs: [a, b, {c: {requires: [b]}}]}")
-    record: dict[str, Any] = json.loads((runs.folder / "run.json").read_text())
-    assert (record["version"], record["id"], record["success"]) == (1, "20300101-000000-abc", False)
-    assert [(job["name"], job["status"]) for job in record["jobs"]] == [
+    told = runs("  w: {jobs: [a, b, {c: {requires: [b]}}]}")
+    data: dict[str, Any] = json.loads((runs.folder / "run.json").read_text())
+    assert (data["version"], data["id"], data["status"]) == (2, "20300101-000000-abc", "failed")
+    assert [(job["name"], job["status"]) for job in data["workflows"][0]["jobs"]] == [
         ("a", "success"),
         ("b", "failed"),
         ("c", "not_run"),
     ]
-    assert record["jobs"][0]["steps"][0]["where"] == "config.yml:4"
+    first = data["workflows"][0]["jobs"][0]
+    assert first["instances"][0]["steps"][0]["where"] == "config.yml:4"
+    assert first["executor"] == "docker: i"
+    assert data["started_at"].endswith("+00:00")
+    read = read_record(runs.folder)
+    assert reasons(read) == reasons(told)
+    assert abs(read.started_at - told.started_at) < 0.01
+
+
+def test_a_run_that_goes_on_is_told_to_be_running(runs: Runs) -> None:
+    seen: list[RunRecord] = []
+    instance = runs.instance
+
+    def look(spec: JobSpec) -> JobResult:
+        seen.append(read_record(runs.folder))
+        return instance(spec)
+
+    runs.instance = look  # type: ignore[method-assign]  # looks at the record meanwhile
+    runs("  w: {jobs: [a]}")
+    assert [record.status for record in seen] == ["running"]
+
+
+def test_workflows_run_at_the_same_time_and_tell_apart_jobs_of_one_name(runs: Runs) -> None:
+    runs.at_once, runs.meeting = 2, threading.Barrier(2)
+    assert runs("  one: {jobs: [a]}\n  two: {jobs: [a]}").is_success
+    assert sorted(runs.started) == ["one/a", "two/a"]
+
+
+def test_a_workflow_that_failed_is_rerun_from_where_it_failed(runs: Runs) -> None:
+    tries: list[str] = []
+
+    def instance(spec: JobSpec) -> JobResult:
+        tries.append(spec.name)
+        ending: Status = "failed" if tries.count("b") < 3 and spec.name == "b" else "success"
+        return JobResult(spec.name, 0, ending, 0.1, (STEP,))
+
+    runs.instance = instance  # type: ignore[method-assign]  # fails twice
+    result = runs(
+        "  w: {max_auto_reruns: 3, jobs: [a, {b: {requires: [a]}}, {c: {requires: [b]}}]}"
+    )
+    assert tries == ["a", "b", "b", "b", "c"]
+    assert result.is_success
+    assert [(flow.attempt, flow.status) for flow in result.workflows] == [
+        (1, "failed"),
+        (2, "failed"),
+        (3, "success"),
+    ]
+
+
+def test_a_workflow_is_rerun_no_more_than_it_says(runs: Runs) -> None:
+    runs.endings = {"a": "failed"}
+    result = runs("  w: {max_auto_reruns: 2, jobs: [a]}")
+    assert runs.started == ["a", "a", "a"]
+    assert result.status == "failed"
+
+
+def test_what_an_earlier_run_did_is_not_run_again_and_lets_others_start(runs: Runs) -> None:
+    done = JobRecord("a", "build", status="success", kept_from="an-earlier-run")
+    result = runs("  w: {jobs: [a, {b: {requires: [a]}}]}", {"w": {"a": done}})
+    assert runs.started == ["b"]
+    assert runs.specs["b"].upstream == ("a",)
+    assert jobs(result)[0].kept_from == "an-earlier-run"
+    assert result.is_success
+
+
+def test_a_timed_out_job_has_failed_for_those_that_require_it(runs: Runs) -> None:
+    runs.endings = {"a": "timedout"}
+    result = runs("  w: {jobs: [a, {b: {requires: [{a: failed}]}}, {c: {requires: [a]}}]}")
+    assert statuses(result) == {"a": "timedout", "b": "success", "c": "not_run"}
+    assert result.status == "failed"
+
+
+def test_a_run_in_which_nothing_could_run_is_no_success(runs: Runs) -> None:
+    runs.endings = {"a": "not_run"}
+    assert not runs("  w: {jobs: [a]}").is_success
 
 
 def test_when_a_run_is_stopped_nothing_more_starts(runs: Runs) -> None:
