@@ -53,7 +53,7 @@ class Checkout:
         return found
 
     def statuses(self) -> dict[str, str]:
-        return {job["name"]: job["status"] for job in self.record()["jobs"]}
+        return {name: job["status"] for name, job in self.jobs().items()}
 
     def newest(self) -> Path:
         """The folder of the last run."""
@@ -61,7 +61,13 @@ class Checkout:
         return max(runs, key=lambda path: path.stat().st_ctime_ns)
 
     def jobs(self) -> dict[str, dict[str, Any]]:
-        return {job["name"]: job for job in self.record()["jobs"]}
+        """The jobs of all workflows by their names, each with the steps and facts of its first instance."""
+        found = {}
+        for flow in self.record()["workflows"]:
+            for job in flow["jobs"]:
+                first = job["instances"][0] if job["instances"] else {"steps": [], "facts": {}}
+                found[job["name"]] = {**job, "steps": first["steps"], "facts": first["facts"]}
+        return found
 
     def steps(self, job: str = "build") -> dict[str, dict[str, Any]]:
         """The steps of a job by their names, each with the lines of its log."""

@@ -37,7 +37,7 @@ jobs:
     assert "first" in done.stderr
     assert "1 1.234567e+06 1 step build true" in done.stderr
     assert "carried over" in done.stderr
-    failed = checkout.record()["jobs"][0]["steps"][-1]
+    failed = checkout.jobs()["build"]["steps"][-1]
     assert (failed["name"], failed["status"], failed["exit_code"]) == ("false | cat", "failed", 1)
     assert ".circleci/config.yml:13" in failed["where"]
 
@@ -147,7 +147,7 @@ workflows:
 """)
     waiting = checkout.run()
     assert "--approve hold" in waiting.stderr
-    assert checkout.statuses() == {"hold": "canceled", "deploy": "not_run"}
+    assert checkout.statuses() == {"hold": "on_hold", "deploy": "not_run"}
     assert waiting.returncode == 1
     assert checkout.run("--approve", "hold").returncode == 0
 
@@ -199,7 +199,7 @@ workflows: {main: {jobs: [silent, again, halts]}}
 """)
     done = checkout.run()
     assert "Too long with no output (exceeded 1s): context deadline exceeded" in done.stderr
-    jobs = {job["name"]: job for job in checkout.record()["jobs"]}
+    jobs = checkout.jobs()
     assert [s["status"] for s in jobs["silent"]["steps"]] == [
         "failed",
         "success",
@@ -290,3 +290,53 @@ def wait_until(holds: Any) -> None:
     while not holds():
         assert time.monotonic() < deadline, "it did not happen within a minute"
         time.sleep(0.1)
+
+
+def test_a_run_is_taken_up_where_it_failed_with_its_workspace(checkout: Checkout) -> None:
+    checkout.write("""
+version: 2.1
+jobs:
+  make:
+    docker: [{image: PLAIN}]
+    steps:
+      - run: mkdir out; date +%s%N > out/made
+      - persist_to_workspace: {root: ., paths: [out]}
+  use:
+    docker: [{image: PLAIN}]
+    steps:
+      - attach_workspace: {at: .}
+      - run: cat out/made; test -n "$GOES_WELL"
+  after: {docker: [{image: PLAIN}], steps: [run: echo after]}
+workflows: {main: {jobs: [make, use: {requires: [make]}, after: {requires: [use]}]}}
+""")
+    assert checkout.run().returncode == 1
+    first = checkout.record()
+    assert checkout.statuses() == {"make": "success", "use": "failed", "after": "not_run"}
+    again = checkout.run("--failed", "last", "--env", "GOES_WELL=1")
+    assert again.returncode == 0, again.stderr
+    assert checkout.statuses() == {"make": "success", "use": "success", "after": "success"}
+    assert checkout.jobs()["make"]["kept_from"] == first["id"]
+    third = checkout.run("--from", "use", "--env", "GOES_WELL=1")
+    assert third.returncode == 0, third.stderr
+    assert checkout.jobs()["make"]["kept_from"] == first["id"]
+    nothing_left = checkout.run("--failed", "last")
+    assert nothing_left.returncode == 2
+    assert "went well" in nothing_left.stderr
+
+
+def test_two_runs_with_a_serial_group_take_turns(checkout: Checkout) -> None:
+    checkout.write("""
+version: 2.1
+jobs:
+  deploy:
+    docker: [{image: PLAIN}]
+    steps: [run: sleep 3]
+workflows: {main: {jobs: [deploy: {serial-group: app/deploy}]}}
+""")
+    first = subprocess.Popen(checkout.argv(), cwd=checkout.folder, env=checkout.environ())
+    runs = checkout.folder / ".orbyard" / "runs"
+    wait_until(lambda: list(runs.glob("*/jobs/deploy/*.log")))
+    second = checkout.run()
+    assert first.wait(timeout=60) == 0
+    assert second.returncode == 0, second.stderr
+    assert "waits for 'app/deploy'" in second.stderr
