@@ -50,6 +50,7 @@ class Answer:
         exit_code: of the call; None where the script asks again, or runs a command in the end.
         calls: functions of the script, with their arguments.
         tests: what the command of ``tests run`` gets as its input.
+        files: further contents for the script's functions, by name: ``body`` or ``head``.
     """
 
     stdout: bytes = b""
@@ -57,6 +58,7 @@ class Answer:
     exit_code: int | None = 0
     calls: tuple[tuple[str, ...], ...] = ()
     tests: bytes = b""
+    files: Mapping[str, bytes] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

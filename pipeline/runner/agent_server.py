@@ -104,6 +104,8 @@ class AgentServer:
             _write(place, "out", given.stdout)
             _write(place, "err", given.stderr)
             _write(place, "list", given.tests)
+            for extra in _EXTRA & given.files.keys():
+                _write(place, extra, given.files[extra])
             _write(place, "answer.new", script_of(given).encode("utf-8", "surrogateescape"))
             os.rename("answer.new", "answer", src_dir_fd=place, dst_dir_fd=place)
 
@@ -130,7 +132,8 @@ def _opened(path: Path) -> Iterator[int]:
         os.close(place)
 
 
-_OWN = frozenset({"out", "err", "list", "answer", "answer.new", "answered"})
+_EXTRA = frozenset({"body", "head"})
+_OWN = _EXTRA | {"out", "err", "list", "answer", "answer.new", "answered"}
 """Files of answers; what the job hands over has other names."""
 
 

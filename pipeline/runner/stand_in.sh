@@ -30,7 +30,8 @@ take_stdin() {
 }
 
 take_file() { # name, path
-  [ -f "$2" ] && cat < "$2" > "$request/$1" 2>/dev/null || : > "$request/$1.missing"
+  { [ -f "$2" ] || [ -p "$2" ]; } && cat < "$2" > "$request/$1" 2>/dev/null ||
+    : > "$request/$1.missing"
 }
 
 take_environment() {
@@ -57,6 +58,14 @@ take_listing() { # name, depth or "", folder
 
 take_sizes() { # files
   wc -c -- "$@" /dev/null 2>/dev/null >> "$request/sizes"
+}
+
+save() { # name, file or -, exit code where it cannot be written
+  case $2 in
+    - | /dev/stdout) cat "$request/$1" ;;
+    /dev/stderr) cat "$request/$1" >&2 ;; # opening it anew fails where another user owns the terminal
+    *) (umask "$umask_before" && cat "$request/$1" > "$2") || exit "$3" ;;
+  esac
 }
 
 finish() { # exit code
