@@ -25,7 +25,7 @@ __all__ = ["run_"]
         "failed": "run again what did not go well in a run, named by its id or `last`",
         "env": "a project variable, NAME=value, or NAME to pass yours on; may be given several times",
         "env_file": "a file with project variables, as docker reads it",
-        "context": "the variables of a context, as name=file; may be given several times",
+        "context": "the variables of a context, NAME=FILE, or NAME= for none; may be given several times",
         "approve": "let an approval pass, by its job's name, or all; may be given several times",
         "jobs": "how many jobs run at once; default is half of the processors",
         "executor": "where docker jobs run: auto and docker in containers, host on this machine itself",

@@ -13,7 +13,7 @@ __all__ = ["SECTIONS", "CiSettings"]
 
 @dataclass(frozen=True, slots=True)
 class CiSettings:
-    """How the CircleCI configuration is compiled and checked."""
+    """How the CircleCI configuration is compiled, checked, and run on this machine."""
 
     config: str = setting(
         ".circleci/config.yml",
@@ -31,6 +31,19 @@ class CiSettings:
         factory=dict,
         doc="Files or folders to take orbs from, by `namespace/name`: a checkout beside this one, say.",
         example={"acme/deploy": "../deploy-orb/src"},
+    )
+    contexts: Mapping[str, str] = setting(
+        factory=dict,
+        doc="Files with the variables of contexts for `ci.run`, by the context's name, plain or encrypted; "
+        "an empty name stands for no variables. Default: `deploy/contexts/NAME.env`, else "
+        "`NAME.env.enc`, `NAME.yml.enc` or `NAME.json.enc` there.",
+        example={"production": "deploy/contexts/production.env.enc"},
+    )
+    env_file: str = setting(
+        "",
+        doc="A file with project variables for `ci.run`, plain or encrypted, where `--env-file` names no "
+        "other.",
+        example="deploy/contexts/project.env.enc",
     )
 
 

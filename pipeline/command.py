@@ -29,7 +29,7 @@ __all__ = ["Run", "command"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-_CHATTY = ("docker", "kubernetes", "urllib3", "asyncio", "aiohttp")
+_CHATTY = ("docker", "kubernetes", "urllib3", "asyncio", "aiohttp", "botocore", "boto3")
 """Loggers that print request and response bodies, and so secrets, when debugging is on."""
 
 

@@ -15,8 +15,8 @@ from pipeline.ci_options import CompileOptions, read_config
 from pipeline.config.compiler import compile as compile_config
 from pipeline.config.model import CompiledConfig
 from pipeline.errors import InvalidInput
+from pipeline.run_variables import read_contexts, read_project
 from pipeline.runner.engine import ContainerEngine, open_engine
-from pipeline.runner.env_file import parse_env_option, read_env_file
 from pipeline.runner.flow import job_record
 from pipeline.runner.instance import Machine, run_instance
 from pipeline.runner.model import JobResult
@@ -81,10 +81,8 @@ def run_locally(run: Run, config: str, compiling: CompileOptions, options: Local
     if options.dry_run:
         _show_plan(run, compiled, resumed.workflows)
         return True
-    variables = _variables(run, options)
-    contexts = _contexts(run, options)
-    for value in (*variables.values(), *(v for c in contexts.values() for v in c.values())):
-        run.console.masker.add(value)
+    variables = read_project(run, options.env, options.env_file)
+    contexts = read_contexts(run, compiled, _left_to_do(resumed), options.contexts, options.approve)
     record = RunRecord(
         id=new_run_id(),
         process=os.getpid(),
@@ -120,6 +118,19 @@ def _resumed(
         records = [earlier] if earlier else (record for _, record in list_runs(root))
         return resume_from(planned, options.begin_at, records)
     return resume_failed(planned, earlier) if earlier else Resumed(planned, {})
+
+
+def _left_to_do(resumed: Resumed) -> list[PlannedWorkflow]:
+    """Return the workflows without the jobs that are taken over from an earlier run."""
+    return [
+        replace(
+            workflow,
+            jobs=tuple(
+                job for job in workflow.jobs if job.name not in resumed.kept.get(workflow.name, {})
+            ),
+        )
+        for workflow in resumed.workflows
+    ]
 
 
 def _run(
@@ -257,34 +268,6 @@ def _store_folder(run: Run) -> Path:
 
 def _project(values: Mapping[str, Any], root: Path) -> str:
     return str(values.get("pipeline.project.slug") or root.resolve())
-
-
-def _variables(run: Run, options: LocalOptions) -> dict[str, str]:
-    variables: dict[str, str] = {}
-    if options.env_file:
-        path = run.cwd / options.env_file
-        try:
-            text = path.read_text(encoding="utf-8")
-        except OSError as error:
-            raise InvalidInput(f"{options.env_file} cannot be read: {error.strerror}") from None
-        variables |= read_env_file(text, options.env_file, caller=run.environ)
-    for item in options.env:
-        variables |= parse_env_option(item, caller=run.environ)
-    return variables
-
-
-def _contexts(run: Run, options: LocalOptions) -> dict[str, dict[str, str]]:
-    contexts: dict[str, dict[str, str]] = {"org-global": {}}
-    for item in options.contexts:
-        name, equals, file = item.partition("=")
-        if not equals:
-            raise InvalidInput(f"--context takes name=file, found {item!r}")
-        try:
-            text = (run.cwd / file).read_text(encoding="utf-8")
-        except OSError as error:
-            raise InvalidInput(f"{file} cannot be read: {error.strerror}") from None
-        contexts[name] = contexts.get(name, {}) | read_env_file(text, file, caller=run.environ)
-    return contexts
 
 
 def _show_plan(run: Run, compiled: CompiledConfig, planned: Iterable[PlannedWorkflow]) -> None:

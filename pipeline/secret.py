@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import base64
+import os.path
 import re
 import threading
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
+from typing import Any
 from urllib.parse import quote, quote_plus
 
-__all__ = ["MASK", "Masker", "Secret"]
+__all__ = ["MASK", "MINIMUM_LENGTH", "Masker", "Secret", "is_masked"]
 
 MASK = "****"
 """What stands in the output instead of a secret value (CircleCI's own form)."""
@@ -17,6 +21,9 @@ MINIMUM_LENGTH = 4
 
 _PATTERN_LENGTH = 1000
 """Longer values are searched one by one: a pattern of a mebibyte takes a minute to compile."""
+
+_WRAPPED_LENGTH = 8
+"""Shorter ends of wrapped base64 are left alone: they would blank ordinary words."""
 
 _NEVER = frozenset(
     {"true", "false", "null", "none", "production", "staging", "development", "test"}
@@ -56,8 +63,9 @@ class Secret:
 class Masker:
     """Replaces every known secret value in a text by ``****``; thread-safe.
 
-    A value is also known in the forms in which programs print it: base64 (whatever stands before it),
-    URL-encoded, JSON-escaped, and each line of a value of several lines.
+    A value is also known in the forms in which programs print it: base64 (whatever stands before it,
+    in one line or wrapped), URL-encoded, JSON-escaped, as the shell quotes it under ``set -x``, and each
+    line of a value of several lines.
     """
 
     def __init__(self) -> None:
@@ -85,14 +93,46 @@ class Masker:
         pattern = self._pattern
         return pattern.sub(MASK, text) if pattern else text
 
+    def mask_data(self, value: Any) -> Any:
+        """Return a copy of lists and dictionaries whose texts are without the secrets; keys stay."""
+        if isinstance(value, str):
+            return self.mask(value)
+        if isinstance(value, Mapping):
+            return {key: self.mask_data(item) for key, item in value.items()}
+        if isinstance(value, list | tuple):
+            return type(value)(self.mask_data(item) for item in value)
+        return value
+
     def _prepare(self) -> None:
         """Make the pattern of all words, when it is first needed after a change."""
         with self._lock:
             longest_first = sorted(self._words, key=lambda word: (-len(word), word))
             self._long = [word for word in longest_first if len(word) > _PATTERN_LENGTH]
             short = longest_first[len(self._long) :]
-            self._pattern = re.compile("|".join(map(re.escape, short))) if short else None
+            self._pattern = re.compile(_one_of(sorted(short))) if short else None
             self._stale = False
+
+
+def _one_of(words: Sequence[str]) -> str:
+    """Return a pattern of the longest of the words, which are sorted.
+
+    Words with a common beginning share it: of a plain list each would be tried at each character, and
+    one private key has hundreds.
+    """
+    alternatives = []
+    for _, same_start in groupby(words, key=lambda word: word[0]):
+        group = list(same_start)
+        start = os.path.commonprefix(group)  # noqa: RUF071  # of texts
+        rests = [word[len(start) :] for word in group if len(word) > len(start)]
+        optional = "?" if len(rests) < len(group) else ""
+        tail = f"(?:{_one_of(rests)}){optional}" if rests else ""
+        alternatives.append(re.escape(start) + tail)
+    return "|".join(alternatives)
+
+
+def is_masked(value: str) -> bool:
+    """Return whether a masker that knows ``value`` hides it; short and ordinary words stay readable."""
+    return _worth_masking(value.strip())
 
 
 def _worth_masking(word: str) -> bool:
@@ -112,13 +152,21 @@ def _written_forms(value: str) -> set[str]:
     stripped = value.strip()
     if len(stripped) < MINIMUM_LENGTH:
         return set()
-    forms = {value, stripped, quote(stripped, safe=""), quote(stripped), quote_plus(stripped)}
+    forms = {value, stripped, *_url_forms(stripped)}
     forms.add(stripped.replace("\\", "\\\\").replace('"', '\\"'))
+    forms.add(stripped.replace("'", "'\\''"))
     escaped = stripped.encode("unicode_escape").decode("ascii")
-    forms.add(escaped)
+    forms |= {escaped, escaped.replace("'", "\\'")}
     for text in {value, stripped, value + "\n"}:
-        forms |= _base64_forms(text.encode())
+        raw = text.encode("utf-8", "surrogateescape")
+        forms |= _base64_forms(raw)
+        forms.update(_wrapped_base64(raw))
     return forms
+
+
+def _url_forms(text: str) -> set[str]:
+    raw = text.encode("utf-8", "surrogateescape")
+    return {quote(raw, safe=""), quote(raw), quote_plus(raw)}
 
 
 def _base64_forms(raw: bytes) -> set[str]:
@@ -132,3 +180,12 @@ def _base64_forms(raw: bytes) -> set[str]:
         if len(middle) >= 8:
             forms |= {middle, middle.replace("+", "-").replace("/", "_")}
     return forms
+
+
+def _wrapped_base64(raw: bytes) -> Iterator[str]:
+    """Yield the lines in which ``base64`` (76 characters) and OpenSSL (64) print a long value."""
+    encoded = base64.b64encode(raw).decode()
+    for width in (76, 64):
+        if len(encoded) > width:
+            lines = (encoded[at : at + width] for at in range(0, len(encoded), width))
+            yield from (line for line in lines if len(line) >= _WRAPPED_LENGTH)

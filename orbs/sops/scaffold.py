@@ -55,7 +55,7 @@ def _rules(options: ScaffoldOptions) -> str:
             f"    encrypted_regex: ^(data|stringData)$\n{keys}"
             f"  - path_regex: ^deploy/kubeconfig/{name}\\.kubeconfig(\\.enc)?$\n{keys}"
         )
-    return text
+    return text + f"  - path_regex: ^deploy/contexts/\n{keys}"
 
 
 def _without_key() -> ScaffoldNote:

@@ -36,9 +36,9 @@ class SopsSettings:
         example="../keys/app.agekey",
     )
     folders: tuple[str, ...] = setting(
-        ("deploy/secrets", "deploy/kubeconfig"),
-        doc="Where secrets and kubeconfigs stand, as folders or globs of folders: `*.enc` files here "
-        "have to be encrypted, and any other file ignored by git.",
+        ("deploy/secrets", "deploy/kubeconfig", "deploy/contexts"),
+        doc="Where secrets, kubeconfigs and contexts stand, as folders or globs of folders: `*.enc` "
+        "files here have to be encrypted, and any other file ignored by git.",
         example="['apps/*/deploy/secrets']",
     )
     allow: tuple[str, ...] = setting(

@@ -100,7 +100,8 @@ class ContainerEngine:
             WorkFailed: the registry does not give it.
         """
         repository, tag = _split(image)
-        with _wrapped(f"the image {image} cannot be pulled"):
+        hint = _login_hint(auth)
+        with _wrapped(f"the image {image} cannot be pulled", hint=hint):
             lines = self._client.pull(
                 repository, tag=tag, stream=True, decode=True, auth_config=dict(auth or {}) or None
             )
@@ -108,7 +109,7 @@ class ContainerEngine:
                 if "error" in line:
                     raise WorkFailed(
                         f"the image {image} cannot be pulled: {excerpt(str(line['error']))}",
-                        hint="is the name right, and does the registry ask for a login (`auth:`)?",
+                        hint=hint,
                     )
                 if line.get("status") and "progressDetail" not in line:
                     on_progress(str(line["status"]))
@@ -219,12 +220,19 @@ class ContainerEngine:
         self._client.close()
 
 
+def _login_hint(auth: Mapping[str, str] | None) -> str:
+    if auth:
+        return "is the name right, and are user name and password of its login right?"
+    return "is the name right, and does the registry ask for a login (`auth:`, or `docker login` here)?"
+
+
 @contextlib.contextmanager
-def _wrapped(what: str) -> Iterator[None]:
+def _wrapped(what: str, *, hint: str | None = None) -> Iterator[None]:
     try:
         yield
     except docker.errors.APIError as error:
-        raise WorkFailed(f"{what}: {excerpt(str(error.explanation or error))}") from error
+        reason = excerpt(str(error.explanation or error))
+        raise WorkFailed(f"{what}: {reason}", hint=hint) from error
     except (docker.errors.DockerException, requests.exceptions.RequestException) as error:
         raise Unavailable(f"{what}: {excerpt(str(error))}") from error
 

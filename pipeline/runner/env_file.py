@@ -1,19 +1,19 @@
 r"""Variables that a user gives: ``--env NAME=value``, ``--env NAME`` and ``--env-file FILE``.
 
 A file is read as dotenv files commonly are, and what ``docker --env-file`` reads as well means the same,
-but for the last three rows:
+but for the rows with ``*``; a later line wins in both:
 
 =====================  ==========================================================================
 written                becomes
 =====================  ==========================================================================
-``A=b c``              ``b c``, without the spaces at its ends
+``A=b c`` *            ``b c``, without the spaces at its ends
 ``A=``                 an empty value
 ``A``                  the value of ``A`` in the caller's own environment; not set, where it is not
-``export A=b``         as ``A=b``
+``export A=b`` *       as ``A=b``
 ``# text``, nothing    nothing
-``A=b # text``         ``b``; a ``#`` without a space before it belongs to the value
-``A='b # c'``          ``b # c``, as it is, over several lines too
-``A="b\n\"c\""``       with ``\n``, ``\r``, ``\t``, ``\"``, ``\\`` and ``\$`` read, over several lines too
+``A=b # text`` *       ``b``; a ``#`` without a space before it belongs to the value
+``A='b # c'`` *        ``b # c``, as it is, over several lines too
+``A="b\n\"c\""`` *     with ``\n``, ``\r``, ``\t``, ``\"``, ``\\`` and ``\$`` read, over several lines too
 =====================  ==========================================================================
 
 A ``$`` is a dollar: a value never takes in another variable. Messages never show a value.
@@ -28,7 +28,7 @@ from dataclasses import dataclass
 
 from pipeline.errors import InvalidInput, Location, Problem
 
-__all__ = ["parse_env_option", "read_env_file"]
+__all__ = ["check_name", "parse_env_option", "read_env_file"]
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*\Z")
 _ENTRY = re.compile(r"[ \t]*(?:export[ \t]+)?(?P<name>[^=\n]*?)[ \t]*(?P<sign>=[ \t]*|(?=\n|\Z))")
@@ -105,6 +105,18 @@ def parse_env_option(text: str, *, caller: Mapping[str, str] | None = None) -> d
     except _Wrong as wrong:
         raise InvalidInput(f"--env: {wrong.args[0]}", hint=wrong.args[1]) from None
     return _variable(_Entry(name, value if sign else None, 0), caller)
+
+
+def check_name(name: str, where: Location) -> None:
+    """Refuse a name that no variable can have.
+
+    Raises:
+        InvalidInput: it has other characters.
+    """
+    try:
+        _check(name, "")
+    except _Wrong as wrong:
+        raise InvalidInput(wrong.args[0], where=where, hint=wrong.args[1]) from None
 
 
 def _variable(entry: _Entry, caller: Mapping[str, str] | None) -> dict[str, str]:

@@ -45,7 +45,7 @@ def run_steps(run: JobRun, view: View, masker: Masker) -> JobResult:
         status_of_job,
         time.monotonic() - started,
         tuple(results),
-        facts=run.facts,
+        facts=masker.mask_data(run.facts),
         folder=str(run.spec.folder),
         started_at=started_at,
     )
@@ -89,7 +89,15 @@ def _run_step(
             log.close()
     seconds = time.monotonic() - began
     result = StepResult(
-        name, step.type, status, seconds, code, str(step.where), str(path), outcome.note, began_at
+        name,
+        step.type,
+        status,
+        seconds,
+        code,
+        str(step.where),
+        str(path),
+        masker.mask(outcome.note),
+        began_at,
     )
     shown.finished(result)
     return result, run.halted()

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import platform
 import tarfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 from pipeline.runner.cache_keys import KeyContext, architecture
 from pipeline.runner.job_run import JobRun
+from pipeline.secret import is_masked
 
 __all__ = ["key_context"]
+
+_HASH_LENGTH = 16
 
 
 def key_context(run: JobRun) -> KeyContext:
@@ -22,13 +27,23 @@ def key_context(run: JobRun) -> KeyContext:
         build_num=run.builtin.get("CIRCLE_BUILD_NUM", "1"),
         revision=str(values.get("pipeline.git.revision") or ""),
         checkout_key="",
-        environment={**run.variables, **run.spec.contexts, **run.builtin},
+        environment={**_without_secrets({**run.variables, **run.spec.contexts}), **run.builtin},
         working_directory=run.working_directory,
         home=run.sandbox.home,
         read_file=lambda path: _read_file(run, path),
         epoch_s=int(time.time()),
         arch=architecture(platform.machine(), _cpuinfo()),
     )
+
+
+def _without_secrets(variables: Mapping[str, str]) -> dict[str, str]:
+    """Return hashes in place of secret values: keys stand in the store, in logs and in ``run.json``."""
+    return {
+        name: hashlib.sha256(value.encode("utf-8", "surrogateescape")).hexdigest()[:_HASH_LENGTH]
+        if is_masked(value)
+        else value
+        for name, value in variables.items()
+    }
 
 
 def _cpuinfo() -> str:

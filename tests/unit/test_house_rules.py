@@ -22,6 +22,7 @@ REVEALING = {
     "orbs/rails/install_run.py",
     "orbs/rails/registry.py",
     "pipeline/orb_fetch.py",
+    "pipeline/variable_file.py",
 }
 """The files that may look into a Secret; each of them hands it straight on to who needs it."""
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 import pytest
 
 from pipeline.config.model import DockerImage
-from pipeline.errors import InvalidInput
+from pipeline.errors import InvalidInput, Unavailable
 from pipeline.runner.engine import ContainerEngine
-from pipeline.runner.images import ensure_images, registry_login
+from pipeline.runner.images import ensure_images
+from pipeline.runner.registry_login import registry_login
 
 
 def image(**auth: Any) -> DockerImage:
@@ -87,3 +89,37 @@ def test_all_images_are_pulled_when_that_is_asked_for() -> None:
     engine = Engine("there")
     ensure(engine, DockerImage("there"), pull=True)
     assert engine.pulled == [("there", None)]
+
+
+def test_a_service_account_logs_in_with_its_key() -> None:
+    key = '{"type": "service_account",\n "private_key": "$not-a-variable"}'
+    written = DockerImage("gcr.io/team/app:1", gcp_auth={"key": "$GCLOUD_SERVICE_KEY"})
+    login = registry_login(written, {"GCLOUD_SERVICE_KEY": key})
+    assert login == {"username": "_json_key", "password": key}
+
+
+def test_a_service_account_without_a_key_is_refused_with_what_to_write() -> None:
+    written = DockerImage("gcr.io/team/app:1", gcp_auth={"service_account": "ci@team"})
+    with pytest.raises(InvalidInput, match=r"gcr\.io/team/app:1 takes a service account") as caught:
+        registry_login(written, {})
+    assert "_json_key" in (caught.value.hint or "")
+
+
+def test_aws_auth_is_for_images_of_ecr() -> None:
+    keys = {"aws_access_key_id": "AKIATEST", "aws_secret_access_key": "$KEY"}
+    with pytest.raises(InvalidInput, match="another registry"):
+        registry_login(DockerImage("docker.io/team/app:1", aws_auth=keys), {"KEY": "s3cret"})
+    ours = "012345678910.dkr.ecr.eu-west-1.amazonaws.com/app:1"
+    with pytest.raises(InvalidInput, match="needs the variable KEY"):
+        registry_login(DockerImage(ours, aws_auth=keys), {})
+
+
+def test_without_boto3_an_image_of_ecr_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "boto3", None)
+    keys = {"aws_access_key_id": "AKIATEST", "aws_secret_access_key": "s3cret"}
+    image = DockerImage("012345678910.dkr.ecr.eu-west-1.amazonaws.com/app:1", aws_auth=keys)
+    with pytest.raises(Unavailable, match="boto3") as caught:
+        registry_login(image, {})
+    assert "pip install boto3" in (caught.value.hint or "")
