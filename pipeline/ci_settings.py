@@ -6,9 +6,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from pipeline.runner.bucket_address import check_endpoint, check_store
 from pipeline.settings import setting
+from pipeline.sizes import parse_size
 
 __all__ = ["SECTIONS", "CiSettings"]
+
+
+def _at_least_one(value: Any) -> int:
+    text = str(value).strip()
+    if isinstance(value, bool) or not text.isdecimal() or int(text) < 1:
+        raise ValueError(f"expected a whole number of at least 1, found {value!r}")
+    return int(text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +53,33 @@ class CiSettings:
         doc="A file with project variables for `ci.run`, plain or encrypted, where `--env-file` names no "
         "other.",
         example="deploy/contexts/project.env.enc",
+    )
+    store: str = setting(
+        "",
+        doc="Where `ci.run` keeps caches and workspaces: a folder, from the root, or a bucket as"
+        " `s3://bucket/prefix`, in which a team shares its caches; the folder of this machine is used"
+        " beside it. Default is `~/.cache/orbyard/store`, which all projects share.",
+        parse=check_store,
+        example="s3://acme-ci/caches",
+    )
+    store_endpoint: str = setting(
+        "",
+        doc="URL of a service that speaks S3, for a bucket that is not Amazon's: MinIO, Ceph, R2.",
+        parse=check_endpoint,
+        example="https://minio.example.com:9000",
+    )
+    store_region: str = setting("", doc="The bucket's region; default is what AWS's SDK finds.")
+    store_limit: int = setting(
+        20_000_000_000,
+        doc="How much the store's folder may hold, as `20GB` or `500MB`; what was not used for longest"
+        " goes first. Of a bucket its own lifecycle rules remove what is old.",
+        parse=parse_size,
+    )
+    keep_runs: int = setting(
+        20,
+        doc="Runs whose folder in `.orbyard/runs`, with logs and artifacts, and whose workspace are"
+        " kept; at the end of a run older ones go, except those that still run.",
+        parse=_at_least_one,
     )
 
 

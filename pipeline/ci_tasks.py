@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NoReturn
 from invoke.collection import Collection
 from invoke.exceptions import Exit
 
+from pipeline.ci_cache_tasks import namespace as cache
 from pipeline.ci_run_tasks import run_
 from pipeline.command import Run, command
 from pipeline.compile_help import COMPILE_HELP
@@ -262,3 +263,4 @@ def _refuse(run: Run, findings: Iterable[Finding]) -> NoReturn:
 
 
 namespace = Collection("ci", explain, process, run_, schema, validate)
+namespace.add_collection(cache)

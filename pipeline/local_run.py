@@ -9,9 +9,9 @@ import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from pipeline.ci_options import CompileOptions, read_config
+from pipeline.ci_options import CompileOptions, ci_settings, read_config
 from pipeline.config.compiler import compile as compile_config
 from pipeline.config.model import CompiledConfig
 from pipeline.errors import InvalidInput
@@ -25,17 +25,17 @@ from pipeline.runner.record import RunRecord
 from pipeline.runner.resume import Resumed, resume_failed, resume_from
 from pipeline.runner.run import Runner, RunRequest
 from pipeline.runner.run_folder import find_run, list_runs, new_run_id, runs_folder
+from pipeline.runner.run_retention import remove_old_runs, running
 from pipeline.runner.serial_groups import SerialGroups
 from pipeline.runner.snapshot import make_snapshot
 from pipeline.runner.store import Store, hash_name
 from pipeline.runner.view import View
+from pipeline.store_opening import open_store, project_name, store_folder
 
 if TYPE_CHECKING:
     from pipeline.command import Run
 
 __all__ = ["LocalOptions", "run_locally"]
-
-_STORE_LIMIT_BYTES = 20 * 1024**3
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +142,9 @@ def _run(
     variables: Mapping[str, str],
     contexts: Mapping[str, Mapping[str, str]],
 ) -> RunRecord:
+    cancel = threading.Event()
+    settings = ci_settings(run)
+    store = open_store(run, cancelled=cancel.is_set)
     home = run.root / ".orbyard"
     folder = runs_folder(run.root) / record.id
     scratch = folder / "scratch"
@@ -149,12 +152,10 @@ def _run(
     scratch.chmod(0o711)
     (home / ".gitignore").write_text("*\n", encoding="utf-8")
     view = View(run.console, quiet=options.quiet)
-    cancel = threading.Event()
     engine = _Engine()
-    store = Store(_store_folder(run), size_limit_bytes=_STORE_LIMIT_BYTES, warn=run.console.warning)
-    project = _project(compiled.values, run.root)
+    project = project_name(compiled.values, run.root)
     try:
-        with store.hold_run(record.id):
+        with store.hold_run(record.id, folder), running(folder):
             _adopt_layers(store, record.id, resumed)
             machine = Machine(
                 engine=engine,
@@ -180,7 +181,9 @@ def _run(
                 contexts=contexts,
                 run_instance=lambda spec: run_instance(machine, spec),
                 cancel=cancel,
-                groups=SerialGroups(_store_folder(run) / "serial" / hash_name(project), record.id),
+                groups=SerialGroups(
+                    store_folder(run, settings) / "serial" / hash_name(project), record.id
+                ),
             )
             runner = Runner(request, view)
             try:
@@ -188,10 +191,12 @@ def _run(
                     runner.run(compiled, resumed.workflows, resumed.kept)
             finally:
                 view.run_finished(runner.record, folder)
+            remove_old_runs(folder.parent, settings.keep_runs, store, run.console.warning)
             return runner.record
     finally:
         cancel.set()
         engine.close()
+        store.close()
         shutil.rmtree(scratch, ignore_errors=True)
 
 
@@ -259,15 +264,6 @@ class _Approvals:
         if not sys.stdin.isatty():
             return None
         return self._view.ask(f"approve {name}?")
-
-
-def _store_folder(run: Run) -> Path:
-    cache = run.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    return Path(cache) / "orbyard" / "store"
-
-
-def _project(values: Mapping[str, Any], root: Path) -> str:
-    return str(values.get("pipeline.project.slug") or root.resolve())
 
 
 def _show_plan(run: Run, compiled: CompiledConfig, planned: Iterable[PlannedWorkflow]) -> None:

@@ -9,6 +9,7 @@ from dataclasses import MISSING
 from typing import Any, Literal, Union, get_args, get_origin
 
 from pipeline.settings import field_key, field_type, parse_duration, type_name
+from pipeline.sizes import format_size, parse_size
 from pipeline.yamlfile import format_key
 
 __all__ = ["reference"]
@@ -34,7 +35,7 @@ def _reference_rows(kind: type, path: tuple[str, ...]) -> list[str]:
             continue
         full = (*path, field_key(field))
         rows.append(
-            f"- **`{format_key(full)}`** — {_kind_name(expected)}; default: {_default(field)}."
+            f"- **`{format_key(full)}`** — {_field_kind(field, expected)}; default: {_default(field)}."
         )
         rows.append(f"  {field.metadata.get('doc', '')}")
         if field.metadata.get("example") is not None:
@@ -73,6 +74,10 @@ def _kind_name(expected: Any) -> str:
     return type_name(expected)
 
 
+def _field_kind(field: dataclasses.Field[Any], expected: Any) -> str:
+    return "a size" if field.metadata.get("parse") is parse_size else _kind_name(expected)
+
+
 def _default(field: dataclasses.Field[Any]) -> str:
     if field.default is MISSING:
         return "none" if field.default_factory is not MISSING else "has to be given"
@@ -84,4 +89,6 @@ def _default(field: dataclasses.Field[Any]) -> str:
         return f"`{str(field.default).lower()}`"
     if field.metadata.get("parse") is parse_duration:
         return f"`{field.default:g}` seconds"
+    if field.metadata.get("parse") is parse_size:
+        return f"`{format_size(field.default).replace(' ', '')}`"
     return f"`{field.default}`"

@@ -20,6 +20,7 @@ import sys
 import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from io import BufferedRandom
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, BinaryIO, Self
@@ -39,6 +40,7 @@ __all__ = [
     "Limits",
     "OpenArchive",
     "UnsafeArchive",
+    "check_archive",
     "compress",
     "open_archive",
     "pack_paths",
@@ -212,6 +214,26 @@ def open_archive(path: Path, digest: str | None = None) -> OpenArchive:
         file.close()
         raise
     return OpenArchive(file)
+
+
+def check_archive(file: BufferedRandom, archive: Archive) -> None:
+    """Look at the whole of an archive that comes from elsewhere.
+
+    Raises:
+        BrokenArchive: it is another one than was said, or none.
+        UnsafeArchive: it has a member that may not be unpacked.
+    """
+    file.seek(0)
+    if hashlib.file_digest(file, "sha256").hexdigest() != archive.digest:
+        raise BrokenArchive("its SHA-256 is another one")
+    file.seek(0)
+    left = archive.tar_bytes
+    for piece in safe_members(_decompressed(file), outward_links=True):
+        left -= len(piece)
+        if left < 0:
+            break
+    if left:
+        raise BrokenArchive("its tar has another size")
 
 
 def _decompressed(file: BinaryIO) -> Iterator[bytes]:

@@ -19,6 +19,7 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from io import BufferedRandom
 from pathlib import Path
 from typing import Any
 
@@ -61,22 +62,28 @@ class BlobFolder:
     @contextmanager
     def staged(self, tar: Iterable[bytes]) -> Iterator[tuple[Archive, Path]]:
         """Write a compressed tar aside; what has not been placed when the block ends is removed."""
+        with self.aside() as (file, path):
+            archive = compress(tar, file)
+            file.flush()
+            yield archive, path
+
+    @contextmanager
+    def aside(self) -> Iterator[tuple[BufferedRandom, Path]]:
+        """Open a file to be filled and placed; if it has not been when the block ends it is removed."""
         with self.locked():
             fd, name = tempfile.mkstemp(dir=self._tmp)
             fcntl.flock(fd, fcntl.LOCK_EX)
         try:
             # The lock goes with the open file: it says that the writer lives.
-            with os.fdopen(fd, "wb") as file:
-                archive = compress(tar, file)
-                file.flush()
-                yield archive, Path(name)
+            with os.fdopen(fd, "w+b") as file:
+                yield file, Path(name)
         finally:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(name)
 
-    def place(self, archive: Archive, staged: Path, now: float) -> None:
+    def place(self, digest: str, staged: Path, now: float) -> None:
         """Give a staged file its name; the lock must be held."""
-        path = self.path(archive.digest)
+        path = self.path(digest)
         path.parent.mkdir(mode=0o700, exist_ok=True)
         os.utime(staged, (now, now))
         os.replace(staged, path)

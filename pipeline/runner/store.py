@@ -1,6 +1,7 @@
 """The store of caches and workspaces: a folder that jobs, runs and processes share.
 
     <root>/caches/<project>/<key>.json        a cache: its key, whose it is, which blob
+    <root>/runs/<run>/note.json               whose workspace it is; see workspace_notes.py
     <root>/runs/<run>/<job>/<layer>.json      a layer of a workspace: its files, which blob
     <root>/blobs/…                            see blobs.py
 
@@ -36,6 +37,7 @@ from pipeline.runner.cache_entry import (
 )
 from pipeline.runner.eviction import evict
 from pipeline.runner.tar_members import Kind, Member
+from pipeline.runner.workspace_notes import Workspace, read_workspaces, remove_workspace, write_note
 from pipeline.runner.workspaces import Conflict, Layer, conflict_message, find_conflicts
 
 __all__ = [
@@ -46,6 +48,7 @@ __all__ = [
     "Layer",
     "Store",
     "StoreStats",
+    "Workspace",
     "conflict_message",
     "find_conflicts",
     "hash_name",
@@ -114,7 +117,7 @@ class Store:
                     now,
                     created_by,
                 )
-                self._blobs.place(archive, file, now)
+                self._blobs.place(archive.digest, file, now)
                 self._blobs.write_record(path, asdict(entry))
         self._shrink(self._limit, keep=entry.digest)
         return entry
@@ -133,10 +136,8 @@ class Store:
         entries = self.caches(project)[::-1]
         for key in keys:
             for entry in entries:
-                if entry.key.startswith(key):
-                    if self._blobs.has(entry.digest, entry.stored_bytes):
-                        return entry
-                    self._drop_damaged(entry, "its archive is missing or incomplete")
+                if entry.key.startswith(key) and self._is_whole(entry):
+                    return entry
         return None
 
     def open_cache(self, entry: CacheEntry) -> OpenArchive | None:
@@ -172,14 +173,15 @@ class Store:
             return sorted(
                 entries, key=lambda entry: (entry.created_at, entry.project, entry.number)
             )
-        return sorted(entries, key=lambda entry: entry.number)
+        return sorted(entries, key=lambda entry: (entry.number, entry.created_at))
 
-    def remove_cache(self, entry: CacheEntry) -> None:
-        """Remove a cache; whoever reads it reads on."""
+    def remove_caches(self, entries: Iterable[CacheEntry]) -> None:
+        """Remove caches; whoever reads one reads on."""
         with self._blobs.locked():
-            path = self._record(entry.project, entry.key)
-            if self._read(path) == entry:
-                path.unlink(missing_ok=True)
+            for entry in entries:
+                path = self._record(entry.project, entry.key)
+                if self._read(path) == entry:
+                    path.unlink(missing_ok=True)
         self._shrink(None)
 
     # Workspaces
@@ -217,7 +219,7 @@ class Store:
                     now,
                     tuple(sorted(files)),
                 )
-                self._blobs.place(archive, file, now)
+                self._blobs.place(archive.digest, file, now)
                 self._write_layer(layer)
         self._shrink(self._limit, keep=layer.digest, keep_run=run)
         return layer
@@ -256,26 +258,41 @@ class Store:
             shutil.rmtree(self._job_folder(run, job), ignore_errors=True)
         self._shrink(None)
 
-    def remove_run(self, run: str) -> None:
-        """Remove a run's workspace."""
+    def workspaces(self) -> list[Workspace]:
+        """Return the workspaces of all runs, of whichever project."""
+        return read_workspaces(self._root / "runs")
+
+    def remove_runs(self, runs: Iterable[str]) -> list[str]:
+        """Remove the workspaces of runs, except of those that go on, and return whose are gone."""
         with self._blobs.locked():
-            shutil.rmtree(self._root / "runs" / hash_name(run), ignore_errors=True)
+            gone = [run for run in runs if remove_workspace(self._root / "runs" / hash_name(run))]
         self._shrink(None)
+        return gone
 
     @contextmanager
-    def hold_run(self, run: str) -> Iterator[None]:
-        """Keep a run's workspace from being evicted, by any process, while the block goes on."""
-        folder = self._root / "runs" / hash_name(run)
+    def hold_run(self, run: str, folder: Path | None = None) -> Iterator[None]:
+        """Keep a run's workspace, from everybody, while the block goes on.
+
+        Args:
+            run: its id.
+            folder: where its logs are; without this folder nobody can take the run up again.
+        """
+        workspace = self._root / "runs" / hash_name(run)
         with _writing(f"the store {self._root} cannot be used"):
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            fd = os.open(folder / "held", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            workspace.mkdir(mode=0o700, parents=True, exist_ok=True)
+            fd = os.open(workspace / "held", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(fd, fcntl.LOCK_SH)
+            with _writing(f"the store {self._root} cannot be used"), self._blobs.locked():
+                write_note(self._blobs, workspace, run, folder)
             yield
         finally:
             os.close(fd)
 
     # All of it
+
+    def close(self) -> None:
+        """Let go of what a store elsewhere needs; the folder needs nothing."""
 
     def stats(self) -> StoreStats:
         """Return how much there is."""
@@ -313,6 +330,13 @@ class Store:
                 path.unlink(missing_ok=True)
             if not self._blobs.intact(entry.digest):
                 self._blobs.remove(entry.digest, even_if_read=True)
+
+    def _is_whole(self, entry: CacheEntry) -> bool:
+        """Return whether a cache's archive is there; else remove what is left of it."""
+        if self._blobs.has(entry.digest, entry.stored_bytes):
+            return True
+        self._drop_damaged(entry, "its archive is missing or incomplete")
+        return False
 
     def _valid(self, path: Path) -> CacheEntry | None:
         """Return the cache of a record, if both are whole as far as their sizes say."""

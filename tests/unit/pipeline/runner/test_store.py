@@ -137,10 +137,10 @@ def test_the_same_content_is_kept_once(opened: Opened) -> None:
     first, second = opened.save("a"), opened.save("b")
     assert first.digest == second.digest
     assert len(opened.blobs()) == 1
-    opened.store.remove_cache(first)
+    opened.store.remove_caches([first])
     assert opened.found("b") == "b"
     assert opened.store.open_cache(second) is not None
-    opened.store.remove_cache(second)
+    opened.store.remove_caches([second])
     assert opened.blobs() == []
 
 
@@ -441,7 +441,7 @@ def test_a_removed_cache_is_gone_and_whoever_reads_it_reads_on(opened: Opened) -
     entry = opened.save("k", b"y" * 100)
     reading = opened.store.open_cache(entry)
     assert reading is not None
-    opened.store.remove_cache(entry)
+    opened.store.remove_caches([entry])
     assert opened.found("k") is None
     assert b"".join(reading) == tar_of({"file": b"y" * 100})
 
@@ -506,7 +506,7 @@ def test_a_run_takes_over_the_workspace_of_another_one(opened: Opened) -> None:
     add(opened, "test", "b")
     adopted = opened.store.adopt_layers("r2", "r", ["build"])
     assert opened.store.layers_of("r2", ["build", "test"]) == adopted
-    opened.store.remove_run("r")
+    opened.store.remove_runs(["r"])
     with opened.store.open_layer(adopted[0]) as tar:
         assert b"build a" in b"".join(tar)
     assert add(opened, "deploy", "c", run="r2").number == 2
@@ -523,7 +523,7 @@ def test_a_job_that_starts_again_persists_anew(opened: Opened) -> None:
 
 def test_a_run_that_is_removed_leaves_no_blobs(opened: Opened) -> None:
     add(opened, "build", "a")
-    opened.store.remove_run("r")
+    opened.store.remove_runs(["r"])
     assert opened.blobs() == []
     assert opened.store.layers_of("r", ["build"]) == []
 
