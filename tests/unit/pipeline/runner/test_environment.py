@@ -182,6 +182,23 @@ def test_the_stronger_value_wins() -> None:
     ] == order
 
 
+@pytest.mark.parametrize(
+    ("weaker", "stronger"),
+    [
+        ({"image": {"V": "weak"}}, {"project": {"V": "strong"}}),
+        ({"project": {"V": "weak"}}, {"contexts": [{"V": "strong"}]}),
+        ({}, {"contexts": [{"V": "weak"}, {"V": "strong"}]}),
+        ({"contexts": [{"V": "weak"}]}, {"builtin": {"V": "strong"}}),
+        ({"builtin": {"V": "weak"}}, {"job": {"V": "strong"}}),
+        ({"job": {"V": "weak"}}, {"step": {"V": "strong"}}),
+    ],
+)
+def test_of_two_neighbours_the_stronger_wins(
+    weaker: dict[str, Any], stronger: dict[str, Any]
+) -> None:
+    assert job_environment(**weaker, **stronger) == {"V": "strong"}
+
+
 def test_a_job_may_overwrite_a_built_in_variable_and_a_context_may_not() -> None:
     assert job_environment(
         contexts=[{"CIRCLE_SHA1": "context", "CI": "context"}],
