@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -122,6 +124,21 @@ class HostSandbox:
         unpack_safely(joined([renamed(tar, below_home)]), self.folder, outward_links=True)
 
     def close(self) -> None:
-        """Remove the scratch folder."""
+        """End what the job left running, and remove the scratch folder."""
+        for process in _programs_with(f"HOME={self.home}"):
+            with suppress(OSError):
+                os.kill(process, signal.SIGKILL)
         if not self.keep:
             shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _programs_with(variable: str) -> Iterator[int]:
+    """Yield the programs that have a variable: daemons leave the groups of those that started them.
+
+    Where there is no /proc, as on macOS, none is found.
+    """
+    wanted = os.fsencode(variable)
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if wanted in (folder / "environ").read_bytes().split(b"\0"):
+                yield int(folder.name)

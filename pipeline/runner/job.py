@@ -25,30 +25,43 @@ _ALWAYS = frozenset({"store_artifacts", "store_test_results"})
 def run_steps(run: JobRun, view: View, masker: Masker) -> JobResult:
     """Run a job's steps in its sandbox, which is ready, and return how it ended."""
     started, started_at = time.monotonic(), time.time()
-    results: list[StepResult] = []
-    halted = False
-    for number, step in enumerate(run.spec.job.steps):
-        if halted or run.cancel.is_set() or not _wanted(step, run.failed):
-            status: StepStatus = "not_run" if run.cancel.is_set() else "skipped"
-            results.append(_left_out(step, status))
-            continue
-        result, halted = _run_step(run, step, number, view, masker)
-        results.append(result)
-        if result.status == "failed":
-            run.failed = True
+    try:
+        results = _all_steps(run, view, masker)
+        timed_out = run.timed_out
+    finally:
+        run.end_background()
     status_of_job: Status = "failed" if run.failed else "success"
+    reason = ""
+    if timed_out:
+        status_of_job, reason = "timedout", "it took longer than a job may"
     if run.cancel.is_set():
-        status_of_job = "canceled"
+        status_of_job, reason = "canceled", ""
     return JobResult(
         run.spec.name,
         run.spec.node_index,
         status_of_job,
         time.monotonic() - started,
         tuple(results),
+        reason=reason,
         facts=masker.mask_data(run.facts),
         folder=str(run.spec.folder),
         started_at=started_at,
     )
+
+
+def _all_steps(run: JobRun, view: View, masker: Masker) -> list[StepResult]:
+    results: list[StepResult] = []
+    halted = False
+    for number, step in enumerate(run.spec.job.steps):
+        if halted or run.stopping or not _wanted(step, run.failed):
+            status: StepStatus = "not_run" if run.stopping else "skipped"
+            results.append(_left_out(step, status))
+            continue
+        result, halted = _run_step(run, step, number, view, masker)
+        results.append(result)
+        if result.status == "failed":
+            run.failed = True
+    return results
 
 
 def _wanted(step: Step, failed: bool) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import posixpath
 import threading
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +18,10 @@ from pipeline.runner.snapshot import Snapshot
 from pipeline.runner.step_log import StepLog
 from pipeline.runner.store import Store
 
-__all__ = ["JobRun", "Outcome", "StepFailed"]
+__all__ = ["Background", "JobRun", "Outcome", "StepFailed"]
+
+_BACKGROUND_END_S = 10
+"""Seconds that a background step has for its end: those of SIGTERM and of SIGKILL after it."""
 
 
 class StepFailed(Exception):
@@ -30,6 +34,14 @@ class Outcome:
 
     exit_code: int | None = None
     note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Background:
+    """A step that runs on beside the others; ``stop`` ends it."""
+
+    thread: threading.Thread
+    stop: threading.Event
 
 
 @dataclass(slots=True)
@@ -50,7 +62,8 @@ class JobRun:
         cancel: set when the run is stopped.
         halted: tells whether ``circleci step halt`` was called.
         failed: whether a step has failed.
-        background: threads of background steps.
+        background: the steps that run beside the others.
+        deadline: when the job has to be over, as :func:`time.monotonic` counts, or None.
         facts: what the summary tells: caches, test results, artifacts.
     """
 
@@ -68,8 +81,26 @@ class JobRun:
     halted: Callable[[], bool]
     failed: bool = False
     tty: bool = True
-    background: list[threading.Thread] = field(default_factory=list)
+    background: list[Background] = field(default_factory=list)
+    deadline: float | None = None
     facts: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def timed_out(self) -> bool:
+        """Whether the job took longer than it may."""
+        return self.deadline is not None and time.monotonic() > self.deadline
+
+    @property
+    def stopping(self) -> bool:
+        """Whether no more is to be done: the run is stopped, or the job is out of time."""
+        return self.cancel.is_set() or self.timed_out
+
+    def end_background(self) -> None:
+        """End the steps that run beside the others, with all that they started."""
+        for step in self.background:
+            step.stop.set()
+        for step in self.background:
+            step.thread.join(_BACKGROUND_END_S)
 
     @property
     def working_directory(self) -> str:

@@ -69,6 +69,14 @@ class Checkout:
                 found[job["name"]] = {**job, "steps": first["steps"], "facts": first["facts"]}
         return found
 
+    def instances(self, job: str) -> list[dict[str, Any]]:
+        """The instances of a job in their order, as the record has them."""
+        for flow in self.record()["workflows"]:
+            for one in flow["jobs"]:
+                if one["name"] == job:
+                    return sorted(one["instances"], key=lambda each: each["node_index"])
+        raise LookupError(job)
+
     def steps(self, job: str = "build") -> dict[str, dict[str, Any]]:
         """The steps of a job by their names, each with the lines of its log."""
         found = {}
