@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.config.collector import paused_collector
 from pipeline.config.definitions import check_element, read_elements
-from pipeline.config.expanded import ExpandedWorkflow
+from pipeline.config.expanded import ExpandedWorkflow, UnusedWorkflow
 from pipeline.config.findings import ConfigError, Finding, Poisoned, Report, until_exhausted
 from pipeline.config.namespace import Element, Namespace
 from pipeline.config.nodes import Mapping, Mark, Scalar, Source, to_data
@@ -49,6 +49,7 @@ class _Expanded:
     root: Mapping
     namespace: Namespace
     workflows: list[ExpandedWorkflow]
+    unused: list[UnusedWorkflow]
     importer: OrbImporter
     compilation: Compilation
 
@@ -168,11 +169,11 @@ def _expand(
     for element in namespace.elements.values():
         if isinstance(element, Element):
             check_element(element, report)
-    workflows = expand_workflows(root, namespace, compilation, all_workflows=all_workflows)
+    workflows, unused = expand_workflows(root, namespace, compilation, all_workflows=all_workflows)
     _check_contexts(workflows, compilation, root)
     _check_setup(root, workflows, compilation)
     _check_top_level(root, report)
-    return _Expanded(root, namespace, workflows, importer, compilation)
+    return _Expanded(root, namespace, workflows, unused, importer, compilation)
 
 
 def _read_version(root: Mapping, report: Report) -> str | None:
@@ -299,7 +300,12 @@ def _check_setup(
 
 def _finish(expanded: _Expanded, findings: tuple[Finding, ...]) -> CompiledConfig:
     from pipeline.config.model import CompiledConfig, ResolvedOrb
-    from pipeline.config.output import build_jobs, build_workflows, processed_document
+    from pipeline.config.output import (
+        build_jobs,
+        build_skipped,
+        build_workflows,
+        processed_document,
+    )
 
     data = processed_document(expanded.workflows)
     setup = expanded.root.get("setup")
@@ -312,4 +318,5 @@ def _finish(expanded: _Expanded, findings: tuple[Finding, ...]) -> CompiledConfi
         tuple(ResolvedOrb(*orb) for orb in expanded.importer.resolved),
         findings,
         data,
+        build_skipped(expanded.unused),
     )

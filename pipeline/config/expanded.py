@@ -14,6 +14,7 @@ __all__ = [
     "ExpandedWorkflow",
     "Invocation",
     "Requirement",
+    "UnusedWorkflow",
 ]
 
 STATUSES = ("success", "failed", "canceled", "unauthorized", "not_run")
@@ -76,6 +77,7 @@ class Invocation:
         requires: the jobs it waits for.
         filters: branches and tags, or None.
         filtered_out: whether its filters' expression is false.
+        filter_expression: that expression.
         contexts: as written: a text or a list.
         serial_group: or None.
         approval: whether it waits for a person.
@@ -92,6 +94,7 @@ class Invocation:
     requires: list[Requirement] = field(default_factory=list)
     filters: Node | None = None
     filtered_out: bool = False
+    filter_expression: str = ""
     contexts: Node | None = None
     serial_group: str | None = None
     approval: bool = False
@@ -109,6 +112,7 @@ class ExpandedWorkflow:
         mark: where it is written.
         triggers: schedules, as written.
         max_auto_reruns: or None.
+        left_out: the jobs that are filtered out.
     """
 
     name: str
@@ -116,3 +120,14 @@ class ExpandedWorkflow:
     jobs: list[Invocation] = field(default_factory=list)
     triggers: Node | None = None
     max_auto_reruns: int | None = None
+    left_out: list[Invocation] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class UnusedWorkflow:
+    """A workflow that does not run: by ``condition``, or without one since its jobs are filtered out."""
+
+    name: str
+    condition: str
+    jobs: tuple[str, ...]
+    mark: Mark

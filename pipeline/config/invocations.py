@@ -246,6 +246,7 @@ class Invoker:
             return
         if type(node) is Scalar and isinstance(node.value, str) and self.namespace.has_tags:
             made.filtered_out = not self._expression_filter(node, scope)
+            made.filter_expression = node.value
             made.filters = None if made.filtered_out else _every_pipeline(node.mark)
             return
         resolved = self.compilation.resolve_node(node, scope)

@@ -21,10 +21,12 @@ __all__ = [
     "Filters",
     "Job",
     "JobRequirement",
+    "LeftOutJob",
     "Machine",
     "Macos",
     "ResolvedOrb",
     "Schedule",
+    "SkippedWorkflow",
     "Step",
     "Workflow",
     "WorkflowJob",
@@ -172,6 +174,18 @@ class Schedule:
 
 
 @dataclass(frozen=True, slots=True)
+class LeftOutJob:
+    """A job that is not part of its workflow: the expression of its filters is false.
+
+    ``condition`` is that expression; empty where all that the job requires is left out.
+    """
+
+    name: str
+    condition: str
+    where: Location
+
+
+@dataclass(frozen=True, slots=True)
 class Workflow:
     """A workflow; ``schedules`` is empty for one that runs on a push."""
 
@@ -179,6 +193,25 @@ class Workflow:
     jobs: tuple[WorkflowJob, ...]
     schedules: tuple[Schedule, ...]
     max_auto_reruns: int
+    where: Location
+    left_out: tuple[LeftOutJob, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SkippedWorkflow:
+    """A workflow that does not run.
+
+    Attributes:
+        name: its name.
+        condition: the condition that keeps it from running, as ``when: << pipeline.parameters.e2e >>``;
+            empty where the expressions of its jobs' filters leave it without any.
+        jobs: the names of its jobs, as they are written.
+        where: where it is written.
+    """
+
+    name: str
+    condition: str
+    jobs: tuple[str, ...]
     where: Location
 
 
@@ -204,6 +237,7 @@ class CompiledConfig:
         orbs: the orbs that were resolved, in the order of their declaration.
         warnings: what is unwise in it.
         data: all of it, as :func:`~pipeline.config.to_yaml` prints it.
+        skipped: the workflows that do not run.
     """
 
     jobs: Mapping[str, Job]
@@ -214,3 +248,4 @@ class CompiledConfig:
     orbs: tuple[ResolvedOrb, ...]
     warnings: tuple[Finding, ...]
     data: Mapping[str, Any]
+    skipped: tuple[SkippedWorkflow, ...] = ()

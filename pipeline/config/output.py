@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from pipeline.config.expanded import ExpandedJob, ExpandedStep, ExpandedWorkflow, Invocation
+from pipeline.config.expanded import (
+    ExpandedJob,
+    ExpandedStep,
+    ExpandedWorkflow,
+    Invocation,
+    UnusedWorkflow,
+)
 from pipeline.config.findings import Call, Frame
 from pipeline.config.model import (
     Docker,
@@ -14,9 +20,11 @@ from pipeline.config.model import (
     Filters,
     Job,
     JobRequirement,
+    LeftOutJob,
     Machine,
     Macos,
     Schedule,
+    SkippedWorkflow,
     Step,
     Workflow,
     WorkflowJob,
@@ -25,7 +33,13 @@ from pipeline.config.nodes import Mark, Node, to_data
 from pipeline.config.values import as_text
 from pipeline.errors import Location
 
-__all__ = ["build_jobs", "build_workflows", "processed_document", "without_upstream"]
+__all__ = [
+    "build_jobs",
+    "build_skipped",
+    "build_workflows",
+    "processed_document",
+    "without_upstream",
+]
 
 _JOB_KEYS = (
     "type",
@@ -246,9 +260,22 @@ def build_workflows(workflows: Iterable[ExpandedWorkflow]) -> dict[str, Workflow
             _build_schedules(workflow.triggers),
             workflow.max_auto_reruns or 0,
             places.location(workflow.mark),
+            tuple(
+                LeftOutJob(job.name, job.filter_expression, places.location(job.mark))
+                for job in workflow.left_out
+            ),
         )
         for workflow in workflows
     }
+
+
+def build_skipped(workflows: Iterable[UnusedWorkflow]) -> tuple[SkippedWorkflow, ...]:
+    """Return the workflows that do not run."""
+    places = _Places()
+    return tuple(
+        SkippedWorkflow(flow.name, flow.condition, flow.jobs, places.location(flow.mark))
+        for flow in workflows
+    )
 
 
 def _build_workflow_job(job: Invocation, places: _Places) -> WorkflowJob:

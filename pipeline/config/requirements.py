@@ -30,6 +30,7 @@ def connect(workflow: ExpandedWorkflow, compilation: Compilation) -> None:
                 if not need.filtered_out
             }.values()
         )
+    workflow.left_out = [job for job in workflow.jobs if job.filtered_out]
     workflow.jobs = [job for job in workflow.jobs if not job.filtered_out]
     _find_cycle(workflow, compilation)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from pipeline.config.nodes import Mapping, Scalar, Sequence
 
-__all__ = ["as_text", "is_truthy", "same", "show", "type_name", "yaml_type"]
+__all__ = ["as_text", "flow_text", "is_truthy", "same", "show", "type_name", "yaml_type"]
 
 
 def type_name(value: Any) -> str:
@@ -76,3 +76,12 @@ def show(value: Any, limit: int = 60) -> str:
     else:
         text = "a list" if isinstance(value, list | tuple) else "a map"
     return text if len(text) <= limit else text[: limit - 2] + '…"'
+
+
+def flow_text(value: Any) -> str:
+    """Return a value on one line, nearly as YAML's flow style has it: ``{equal: [main, << x >>]}``."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key}: {flow_text(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(map(flow_text, value)) + "]"
+    return " ".join(as_text(value).split()) if value is not None else "null"

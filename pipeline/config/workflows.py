@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pipeline.config.cron import cron_problem
-from pipeline.config.expanded import ExpandedWorkflow, Invocation
+from pipeline.config.expanded import ExpandedWorkflow, Invocation, UnusedWorkflow
 from pipeline.config.expansion import Expander
 from pipeline.config.findings import Frame, Poisoned
 from pipeline.config.invocations import Invoker, Written, read_item
@@ -16,25 +16,27 @@ from pipeline.config.requirements import connect
 from pipeline.config.schema import NAMES
 from pipeline.config.scope import Compilation, Scope
 from pipeline.config.spec import Checker
-from pipeline.config.values import is_truthy, show, yaml_type
+from pipeline.config.values import flow_text, is_truthy, show, yaml_type
 from pipeline.errors import did_you_mean
 
 __all__ = ["expand_workflows"]
 
 _KEYS = ("jobs", "when", "unless", "triggers", "max_auto_reruns", "description")
 _MOST_RERUNS = 5
+_LONGEST_CONDITION = 400
+"""Characters of a condition that is kept to be shown."""
 
 
 def expand_workflows(
     root: Mapping, namespace: Namespace, compilation: Compilation, *, all_workflows: bool = False
-) -> list[ExpandedWorkflow]:
-    """Return the workflows that run, their jobs expanded and with their final names.
+) -> tuple[list[ExpandedWorkflow], list[UnusedWorkflow]]:
+    """Return the workflows that run, their jobs expanded and with their final names, and the others.
 
     Args:
         root: the document.
         namespace: its elements.
         compilation: what the compiler was given.
-        all_workflows: whether to check those as well whose condition is false; they are not returned.
+        all_workflows: whether to check those as well whose condition is false; they are not expanded else.
     """
     return _Workflows(root, namespace, compilation, all_workflows).expand()
 
@@ -52,8 +54,9 @@ class _Workflows:
         self._items = 0
         self._groups = GroupInvoker(namespace, compilation, self._invoker)
 
-    def expand(self) -> list[ExpandedWorkflow]:
+    def expand(self) -> tuple[list[ExpandedWorkflow], list[UnusedWorkflow]]:
         written = self._written()
+        unused: list[UnusedWorkflow] = []
         live: list[ExpandedWorkflow] = []
         dead: list[ExpandedWorkflow] = []
         for name, mark, node in written:
@@ -61,6 +64,8 @@ class _Workflows:
                 runs = self._runs(node)
             except Poisoned:
                 continue
+            if not runs:
+                unused.append(_unused(name, mark, node))
             if not runs and not self._all:
                 self._mark_used(node)
                 continue
@@ -71,7 +76,12 @@ class _Workflows:
             for workflow in workflows:
                 connect(workflow, self._compilation)
         # What a filter leaves without any job does not run at all.
-        return [workflow for workflow in live if workflow.jobs]
+        unused += [
+            UnusedWorkflow(flow.name, "", tuple(job.name for job in flow.left_out), flow.mark)
+            for flow in live
+            if not flow.jobs
+        ]
+        return [workflow for workflow in live if workflow.jobs], unused
 
     def _written(self) -> list[tuple[str, Mark, Node]]:
         node = self._root.get("workflows")
@@ -158,17 +168,9 @@ class _Workflows:
 
     def _mark_used(self, node: Node) -> None:
         """Take note of what a workflow that does not run refers to, so that it is not called unused."""
-        jobs = node.get("jobs") if type(node) is Mapping else None
-        for item in jobs.items if type(jobs) is Sequence else ():
-            name = (
-                item.value
-                if type(item) is Scalar
-                else next(iter(item.entries), "")
-                if (type(item) is Mapping)
-                else ""
-            )
+        for item in _items(node):
             for kind in ("job", "job-group"):
-                self._namespace.find(kind, str(name))
+                self._namespace.find(kind, _written_name(item))
 
     # One workflow -------------------------------------------------------------------------------
 
@@ -304,6 +306,34 @@ class _Workflows:
                     " CircleCI says nothing about what happens then",
                     job.mark,
                 )
+
+
+def _items(workflow: Node) -> list[Node]:
+    jobs = workflow.get("jobs") if type(workflow) is Mapping else None
+    return jobs.items if type(jobs) is Sequence else []
+
+
+def _written_name(item: Node) -> str:
+    """Return the job that an item of a workflow refers to."""
+    if type(item) is Scalar:
+        return str(item.value)
+    return next(iter(item.entries), "") if type(item) is Mapping else ""
+
+
+def _unused(name: str, mark: Mark, workflow: Node) -> UnusedWorkflow:
+    """Return what there is to say of a workflow whose condition is false."""
+    condition = ""
+    for key in ("when", "unless"):
+        node = workflow.get(key) if type(workflow) is Mapping else None
+        if node is not None:
+            condition = f"{key}: {flow_text(to_data(node))[:_LONGEST_CONDITION]}"
+    jobs = []
+    for item in _items(workflow):
+        written = _written_name(item)
+        options = item.get(written) if type(item) is Mapping else None
+        own = options.get("name") if type(options) is Mapping else None
+        jobs.append(str(own.value) if type(own) is Scalar else written)
+    return UnusedWorkflow(name, condition, tuple(jobs), mark)
 
 
 def _placeholder(item: Node, workflow: str, number: int) -> list[Invocation]:

@@ -9,7 +9,7 @@ from pipeline.config.java_regex import BadRegex, full_match
 from pipeline.config.model import CompiledConfig, Filter, Filters, Workflow, WorkflowJob
 from pipeline.errors import InvalidInput, did_you_mean
 
-__all__ = ["Choice", "PlannedWorkflow", "filters_match", "plan_run"]
+__all__ = ["Choice", "PlannedWorkflow", "filters_match", "plan_run", "plan_workflow"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +87,7 @@ def plan_run(
     workflows = _workflows(config, choice)
     if choice.job:
         return (_job_with_needs(workflows, choice),)
-    planned = [_filtered(workflow, branch, tag) for workflow in workflows]
+    planned = [plan_workflow(workflow, branch=branch, tag=tag) for workflow in workflows]
     planned = [workflow for workflow in planned if workflow.jobs]
     if not planned:
         what = f"tag {tag!r}" if tag and not branch else f"branch {branch!r}"
@@ -101,6 +101,7 @@ def plan_run(
 def _workflows(config: CompiledConfig, choice: Choice) -> list[Workflow]:
     if choice.workflow:
         if choice.workflow not in config.workflows:
+            _refuse_skipped(config, choice.workflow)
             raise InvalidInput(
                 f"there is no workflow {choice.workflow!r}",
                 hint=did_you_mean(choice.workflow, config.workflows)
@@ -114,8 +115,25 @@ def _workflows(config: CompiledConfig, choice: Choice) -> list[Workflow]:
     return pushed + [flow for flow in config.workflows.values() if flow.schedules]
 
 
-def _filtered(workflow: Workflow, branch: str, tag: str) -> PlannedWorkflow:
-    """Leave out the jobs that filters drop, and those of which all requirements are dropped."""
+def _refuse_skipped(config: CompiledConfig, name: str) -> None:
+    for flow in config.skipped:
+        if flow.name == name:
+            reason = flow.condition or "the filters of its jobs leave none"
+            raise InvalidInput(
+                f"the workflow {name!r} does not run: {reason}",
+                where=flow.where,
+                hint="--param, --branch and --value change what conditions see",
+            )
+
+
+def plan_workflow(workflow: Workflow, *, branch: str = "", tag: str = "") -> PlannedWorkflow:
+    """Return a workflow without the jobs that its filters drop.
+
+    A job of which all requirements are dropped is dropped too.
+
+    Raises:
+        InvalidInput: a pattern takes too long to match.
+    """
     dropped = {
         job.name for job in workflow.jobs if not filters_match(job.filters, branch=branch, tag=tag)
     }

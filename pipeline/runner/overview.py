@@ -1,0 +1,275 @@
+"""What there is of a configuration: every workflow, whether it starts here and why not, and its jobs.
+
+Pure; what ``ci.run --list``, ``ci.run --dry-run`` and ``ci.graph`` show.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from pipeline.config.model import (
+    CompiledConfig,
+    Docker,
+    Filter,
+    Filters,
+    Job,
+    JobRequirement,
+    LeftOutJob,
+    Machine,
+    Macos,
+    SkippedWorkflow,
+    Workflow,
+    WorkflowJob,
+)
+from pipeline.runner.plan import PlannedWorkflow, filters_match, plan_workflow
+
+__all__ = [
+    "JobOverview",
+    "LeftOut",
+    "WorkflowOverview",
+    "executor_text",
+    "overview",
+    "overview_of",
+    "pipeline_ref",
+    "statuses_text",
+]
+
+State = Literal["starts", "scheduled", "filtered", "skipped"]
+_ENDINGS = 5
+_VALUE = re.compile(r"pipeline\.[A-Za-z_][\w.-]*\w|pipeline\.\w")
+
+
+@dataclass(frozen=True, slots=True)
+class JobOverview:
+    """A job of a workflow, as it would run.
+
+    Attributes:
+        name: its final name.
+        kind: ``job``, ``approval``, or the job's type where it runs nothing, as ``no-op``.
+        executor: where it runs, as ``docker cimg/ruby:3.3``; empty where it runs nothing.
+        resource_class: or "".
+        parallelism: how many instances run at once.
+        requires: what it waits for; without what filters leave out.
+        contexts: whose variables it gets.
+        filters: the branches and tags that it is for, in words.
+        serial_group: or "".
+        steps: how many steps it has.
+        where: where the workflow names it.
+        body_where: where the job itself is written, or "".
+    """
+
+    name: str
+    kind: str = "job"
+    executor: str = ""
+    resource_class: str = ""
+    parallelism: int = 1
+    requires: tuple[JobRequirement, ...] = ()
+    contexts: tuple[str, ...] = ()
+    filters: str = ""
+    serial_group: str = ""
+    steps: int = 0
+    where: str = ""
+    body_where: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """A job that does not run here, and why."""
+
+    name: str
+    reason: str
+    where: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class WorkflowOverview:
+    """A workflow.
+
+    Attributes:
+        name: its name.
+        state: whether it ``starts`` here; else ``scheduled``, ``filtered`` where its jobs' filters leave
+            none, ``skipped`` where its condition is false.
+        reason: how it starts, or why not.
+        jobs: the jobs that run when it is started.
+        left_out: those that do not.
+        where: where it is written.
+    """
+
+    name: str
+    state: State
+    reason: str
+    jobs: tuple[JobOverview, ...] = ()
+    left_out: tuple[LeftOut, ...] = ()
+    where: str = ""
+
+
+def overview(config: CompiledConfig) -> tuple[WorkflowOverview, ...]:
+    """Return every workflow of a configuration, in the order of the document."""
+    found = [
+        (flow.where.line, overview_of(config, plan_workflow(flow, **pipeline_ref(config))))
+        for flow in config.workflows.values()
+    ]
+    found += [(flow.where.line, _skipped(config, flow)) for flow in config.skipped]
+    return tuple(flow for _, flow in sorted(found, key=lambda item: item[0]))
+
+
+def overview_of(config: CompiledConfig, planned: PlannedWorkflow) -> WorkflowOverview:
+    """Return one workflow with the jobs that were chosen of it."""
+    workflow = config.workflows[planned.name]
+    state: State = "starts"
+    reason = f"starts for {_ref_text(config)}"
+    if workflow.schedules:
+        times = ", ".join(f"{s.cron}{_on_branches(s.branches)}" for s in workflow.schedules)
+        state, reason = "scheduled", f"scheduled at {times} (UTC)"
+    elif not planned.jobs:
+        state, reason = "filtered", f"no job of it is for {_ref_text(config)}"
+    return WorkflowOverview(
+        planned.name,
+        state,
+        reason,
+        tuple(_job(config, job) for job in planned.jobs),
+        _left_out(config, workflow, planned),
+        str(workflow.where),
+    )
+
+
+def pipeline_ref(config: CompiledConfig) -> dict[str, str]:
+    """Return the branch and the tag that a configuration was compiled for."""
+    values = config.values
+    return {
+        "branch": str(values.get("pipeline.git.branch") or ""),
+        "tag": str(values.get("pipeline.git.tag") or ""),
+    }
+
+
+def _ref_text(config: CompiledConfig) -> str:
+    ref = pipeline_ref(config)
+    if ref["tag"] and not ref["branch"]:
+        return f"tag {ref['tag']}"
+    return f"branch {ref['branch']}" if ref["branch"] else "a checkout without a branch"
+
+
+def _job(config: CompiledConfig, job: WorkflowJob) -> JobOverview:
+    body = config.jobs.get(job.name) if job.type == "job" else None
+    made = JobOverview(
+        job.name,
+        job.type,
+        requires=job.requires,
+        contexts=job.contexts,
+        filters=_filters_text(job.filters),
+        serial_group=job.serial_group or "",
+        where=str(job.where),
+    )
+    if body is None:
+        return made
+    return replace(
+        made,
+        kind="job" if body.type == "build" else body.type,
+        executor=executor_text(body),
+        resource_class=body.resource_class or "",
+        parallelism=body.parallelism,
+        steps=len(body.steps),
+        body_where=str(body.where),
+    )
+
+
+def executor_text(job: Job) -> str:
+    """Return where a job runs: ``docker cimg/ruby:3.3 + postgres:16``."""
+    match job.executor:
+        case Docker(images):
+            return f"docker {' + '.join(image.image for image in images)}"
+        case Machine(image):
+            return f"machine {image}" if image else "machine"
+        case Macos(xcode):
+            return f"macos, Xcode {xcode}"
+    return ""
+
+
+def statuses_text(statuses: tuple[str, ...]) -> str:
+    """Return the endings that a requirement counts, in words; "" for success alone."""
+    if statuses == ("success",):
+        return ""
+    return "any end" if len(set(statuses)) == _ENDINGS else "/".join(statuses)
+
+
+# Reasons ------------------------------------------------------------------------------------------
+
+
+def _left_out(
+    config: CompiledConfig, workflow: Workflow, planned: PlannedWorkflow
+) -> tuple[LeftOut, ...]:
+    jobs = {job.name: job for job in workflow.jobs}
+    found = [_unexpanded(job) for job in workflow.left_out]
+    found += [
+        LeftOut(name, _reason(config, jobs[name]), str(jobs[name].where))
+        for name in planned.left_out
+    ]
+    return tuple(found)
+
+
+def _unexpanded(job: LeftOutJob) -> LeftOut:
+    condition = " ".join(job.condition.split())
+    reason = f"its filters are false: {condition}" if condition else _NOTHING_LEFT
+    return LeftOut(job.name, reason, str(job.where))
+
+
+_NOTHING_LEFT = "all that it requires is left out"
+
+
+def _reason(config: CompiledConfig, job: WorkflowJob) -> str:
+    ref = pipeline_ref(config)
+    if filters_match(job.filters, **ref):
+        return _NOTHING_LEFT
+    if ref["tag"] and not ref["branch"]:
+        return f"its filters: {_filter_text('tags', job.filters.tags) or 'no tags'}"
+    return f"its filters: {_filter_text('branches', job.filters.branches)}"
+
+
+def _filters_text(filters: Filters) -> str:
+    parts = (_filter_text("branches", filters.branches), _filter_text("tags", filters.tags))
+    return "; ".join(part for part in parts if part)
+
+
+def _filter_text(what: str, names: Filter | None) -> str:
+    if names is None:
+        return ""
+    if names.only is not None:
+        return f"only {what} {', '.join(names.only)}" if names.only else f"no {what}"
+    if names.ignore is not None:
+        return f"all {what} but {', '.join(names.ignore)}" if names.ignore else f"all {what}"
+    return f"all {what}"
+
+
+def _on_branches(branches: Filter) -> str:
+    if branches.only:
+        return f" on {', '.join(branches.only)}"
+    return f" on all branches but {', '.join(branches.ignore)}" if branches.ignore else ""
+
+
+def _skipped(config: CompiledConfig, flow: SkippedWorkflow) -> WorkflowOverview:
+    jobs = tuple(LeftOut(name, "") for name in flow.jobs)
+    where = str(flow.where)
+    if not flow.condition:
+        reason = "the filters of its jobs leave none"
+        return WorkflowOverview(flow.name, "filtered", reason, (), jobs, where)
+    values = _values_in(flow.condition, config)
+    reason = f"{flow.condition}" + (f", where {values}" if values else "")
+    return WorkflowOverview(flow.name, "skipped", reason, (), jobs, where)
+
+
+def _values_in(condition: str, config: CompiledConfig) -> str:
+    """Return the pipeline values that a condition looks at, with what they are."""
+    known = {f"pipeline.parameters.{name}": value for name, value in config.parameters.items()}
+    found: dict[str, str] = {}
+    for name in _VALUE.findall(condition):
+        value = known[name] if name in known else config.values.get(name)
+        found[name] = _value_text(value)
+    return ", ".join(f"{name} is {value}" for name, value in found.items())
+
+
+def _value_text(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return "not set" if value is None or value == "" else str(value)
