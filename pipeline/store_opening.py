@@ -70,6 +70,8 @@ def open_store(run: Run, *, cancelled: Callable[[], bool] = lambda: False) -> St
     from pipeline.runner.shared_store import SharedStore
 
     check_installed(address)
+    for name in ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
+        run.console.masker.add(run.environ.get(name, ""))
     bucket = Bucket(address, cancelled=cancelled, hide=run.console.masker.add)
     return SharedStore(folder, bucket, size_limit_bytes=limit, warn=warn, user=_user())
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.conftest import missing
+from tests.integration.runner.bucket_service import BucketService, bucket_service
 from tests.integration.runner.harness import IMAGE, PLAIN_IMAGE, Checkout
 
 
@@ -28,3 +31,15 @@ def checkout(tmp_path: Path, docker_engine: Any) -> Checkout:
     subprocess.run([*git, "commit", "-qm", "first"], check=True)
     (folder / "untracked.txt").write_text("new\n")
     return Checkout(folder, tmp_path / "store")
+
+
+@pytest.fixture
+def service() -> Iterator[BucketService]:
+    """A service that speaks S3, with an empty bucket."""
+    try:
+        import boto3  # noqa: F401
+        import moto  # noqa: F401
+    except ImportError as error:
+        missing(f"no S3 stand-in: {error}")
+    with bucket_service() as found:
+        yield found
