@@ -32,6 +32,8 @@ __all__ = ["run_"]
         "committed": "check out the last commit, not the files as they are",
         "pull": "pull images that are here already, too",
         "no_tty": "let steps see no terminal",
+        "shell": "where a step fails, open a shell in its job, with its variables",
+        "shell_at": "open a shell before this step, named as it is shown or by its number",
         "quiet": "show the output of failed steps only; the logs have all",
         "dry_run": "only show what would run",
     },
@@ -59,6 +61,8 @@ def run_(
     committed: bool = False,
     pull: bool = False,
     no_tty: bool = False,
+    shell: bool = False,
+    shell_at: str = "",
     quiet: bool = False,
     dry_run: bool = False,
 ) -> None:
@@ -100,6 +104,8 @@ def run_(
         committed=committed,
         pull=pull,
         tty=not no_tty,
+        shell=shell,
+        shell_at=shell_at,
         quiet=quiet,
         dry_run=dry_run,
     )

@@ -16,6 +16,7 @@ from pipeline.config.compiler import compile as compile_config
 from pipeline.config.model import CompiledConfig
 from pipeline.errors import InvalidInput
 from pipeline.run_variables import read_contexts, read_project
+from pipeline.runner.debug_shell import DebugShell
 from pipeline.runner.engine import ContainerEngine, open_engine
 from pipeline.runner.flow import job_record
 from pipeline.runner.instance import Machine, run_instance
@@ -31,6 +32,7 @@ from pipeline.runner.snapshot import make_snapshot
 from pipeline.runner.store import Store, hash_name
 from pipeline.runner.view import View
 from pipeline.store_opening import open_store, project_name, store_folder
+from pipeline.terminal import is_interactive
 
 if TYPE_CHECKING:
     from pipeline.command import Run
@@ -53,6 +55,8 @@ class LocalOptions:
     executor: str = "auto"
     committed: bool = False
     pull: bool = False
+    shell: bool = False
+    shell_at: str = ""
     tty: bool = True
     quiet: bool = False
     dry_run: bool = False
@@ -65,6 +69,8 @@ def run_locally(run: Run, config: str, compiling: CompileOptions, options: Local
         InvalidInput: the configuration or an option is wrong.
         Unavailable: no Docker engine answers where one is needed.
     """
+    if (options.shell or options.shell_at) and not is_interactive():
+        raise InvalidInput("a shell needs a terminal", hint="leave --shell out where there is none")
     earlier = find_run(run.root, options.failed)[1] if options.failed else None
     if earlier is not None:
         compiling, options = _as_before(earlier, compiling, options)
@@ -172,6 +178,7 @@ def _run(
                 scratch=scratch,
                 tty=options.tty,
                 pull=options.pull,
+                shell=_shell(view, options),
             )
             request = RunRequest(
                 record=record,
@@ -198,6 +205,12 @@ def _run(
         engine.close()
         store.close()
         shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _shell(view: View, options: LocalOptions) -> DebugShell | None:
+    if not options.shell and not options.shell_at:
+        return None
+    return DebugShell(view, on_failure=options.shell, at=options.shell_at)
 
 
 def _adopt_layers(store: Store, run_id: str, resumed: Resumed) -> None:

@@ -10,6 +10,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -18,6 +19,7 @@ from dataclasses import dataclass
 from typing import IO, Protocol
 
 from pipeline.errors import Interrupted, Unavailable, WorkFailed
+from pipeline.terminal import hand_over
 
 __all__ = [
     "Completed",
@@ -25,6 +27,7 @@ __all__ = [
     "ProcessRunner",
     "TimeLimitExceeded",
     "find_program",
+    "run_in_terminal",
     "run_interactive",
     "run_process",
 ]
@@ -187,6 +190,73 @@ def _ignored_interrupts() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+_TAKE_TERMINAL = (
+    "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0);"
+    "os.execvpe(sys.argv[1], sys.argv[1:], os.environ)"
+)
+"""Makes its input its controlling terminal, and becomes the program: without it a shell has no jobs."""
+
+
+def run_in_terminal(
+    argv: Sequence[str], *, env: Mapping[str, str], cwd: str | os.PathLike[str]
+) -> int:
+    """Run a program with a terminal of its own, to which the user's is connected meanwhile.
+
+    Unlike :func:`run_interactive` it may be called in any thread: Ctrl-C is a key like any other.
+
+    Raises:
+        Unavailable: there is no such program.
+    """
+    if find_program(argv[0]) is None:
+        raise Unavailable(f"the program {argv[0]!r} was not found", hint="is it on PATH?")
+    ours, theirs = os.openpty()
+    terminal = _OwnTerminal(ours)
+    try:
+        child = subprocess.Popen(
+            [sys.executable, "-c", _TAKE_TERMINAL, *argv],
+            stdin=theirs,
+            stdout=theirs,
+            stderr=theirs,
+            env={"TERM": os.environ.get("TERM", "xterm"), **env},
+            cwd=cwd,
+            start_new_session=True,
+        )
+        os.close(theirs)
+        try:
+            hand_over(terminal, terminal.resize)
+            return child.wait()
+        except BaseException:
+            _stop(child)
+            raise
+    finally:
+        os.close(ours)
+
+
+@dataclass(frozen=True, slots=True)
+class _OwnTerminal:
+    """Our end of a pseudo terminal; see :class:`~pipeline.terminal.Channel`."""
+
+    fd: int
+
+    def fileno(self) -> int:
+        return self.fd
+
+    def recv(self, size: int, /) -> bytes:
+        try:
+            return os.read(self.fd, size)
+        except OSError:  # EIO: nobody has the other end open any more
+            return b""
+
+    def sendall(self, data: bytes, /) -> None:
+        while data:
+            data = data[os.write(self.fd, data) :]
+
+    def resize(self, rows: int, columns: int) -> None:
+        import termios
+
+        termios.tcsetwinsize(self.fd, (rows, columns))
 
 
 def _supervise(

@@ -88,6 +88,10 @@ class DockerSandbox:
         printed = b"".join(output)
         return self.engine.exit_code(execution), printed
 
+    def interact(self, argv: Sequence[str], *, env: Mapping[str, str], cwd: str) -> int:
+        """Hand the user's terminal to a program in the primary container."""
+        return self.engine.interact(self.primary, argv, env=env, cwd=cwd, user=self.user)
+
     def write_file(self, path: str, data: bytes, mode: int = 0o644) -> None:
         """Write a file that belongs to the job's user."""
         folder, _, name = path.rpartition("/")

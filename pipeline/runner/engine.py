@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,6 +13,7 @@ import docker.errors
 import requests.exceptions
 
 from pipeline.errors import Unavailable, WorkFailed, excerpt
+from pipeline.terminal import hand_over
 
 __all__ = ["PID_LABEL", "RUN_LABEL", "ContainerEngine", "ContainerSpec", "open_engine"]
 
@@ -179,6 +181,40 @@ class ContainerEngine:
                 stdin=False,
             )
             return str(made["Id"]), self._client.exec_start(made["Id"], stream=True, tty=tty)
+
+    def interact(
+        self,
+        container: str,
+        argv: Sequence[str],
+        *,
+        env: Mapping[str, str],
+        cwd: str,
+        user: str = "",
+    ) -> int:
+        """Hand the user's terminal to a program in a container, and return its exit code."""
+        with _wrapped(f"{argv[0]} cannot be run in the container"):
+            made = self._client.exec_create(
+                container,
+                list(argv),
+                environment={"TERM": os.environ.get("TERM", "xterm"), **env},
+                workdir=cwd,
+                user=user,
+                tty=True,
+                stdin=True,
+            )
+            stream = self._client.exec_start(made["Id"], tty=True, socket=True)
+            # The client hands out a reader around the connection, which alone takes keys.
+            connection = getattr(stream, "_sock", stream)
+
+            def resize(rows: int, columns: int) -> None:
+                with contextlib.suppress(docker.errors.APIError):
+                    self._client.exec_resize(made["Id"], height=rows, width=columns)
+
+            try:
+                hand_over(connection, resize)
+            finally:
+                stream.close()
+        return self.exit_code(made["Id"])
 
     def exit_code(self, execution: str) -> int:
         """Return the exit code of a program that ended."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.errors import Interrupted, InvalidInput
-from pipeline.process import run_process
+from pipeline.process import run_in_terminal, run_process
 from pipeline.runner.archive import pack_paths
 from pipeline.runner.relocation import below_home, joined, renamed
 from pipeline.runner.unpacking import unpack_safely
@@ -89,6 +89,11 @@ class HostSandbox:
         """Run a program and return its exit code and what it printed."""
         done = run_process(argv, env=self._environment(), cwd=cwd)
         return done.exit_code, done.stdout
+
+    def interact(self, argv: Sequence[str], *, env: Mapping[str, str], cwd: str) -> int:
+        """Hand the user's terminal to a program of this machine."""
+        Path(cwd).mkdir(parents=True, exist_ok=True)
+        return run_in_terminal(argv, env=self._environment() | dict(env), cwd=cwd)
 
     def write_file(self, path: str, data: bytes, mode: int = 0o644) -> None:
         """Write a file."""

@@ -16,6 +16,7 @@ from pipeline.config.model import Docker, Macos, Step
 from pipeline.errors import OrbyardError, WorkFailed
 from pipeline.runner.agent_messages import JobFacts
 from pipeline.runner.agent_server import AgentServer
+from pipeline.runner.debug_shell import DebugShell
 from pipeline.runner.docker_sandbox import DockerSandbox, open_docker_sandbox
 from pipeline.runner.engine import ContainerEngine
 from pipeline.runner.environment import BuildIdentity, builtin_variables
@@ -58,6 +59,7 @@ class Machine:
         cancel: set when the run is stopped.
         scratch: a folder of this machine for what jobs share with the runner.
         tty: whether steps see a terminal.
+        shell: opens shells for steps, or None.
         pull: whether to pull images that are there already.
     """
 
@@ -75,6 +77,7 @@ class Machine:
     scratch: Path
     tty: bool = True
     pull: bool = False
+    shell: DebugShell | None = None
     _numbers: list[int] = field(default_factory=lambda: [0])
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -203,6 +206,8 @@ def _job_run(
         cancel=machine.cancel,
         halted=lambda: agent.halted,
         tty=machine.tty,
+        before_step=machine.shell.before if machine.shell else None,
+        after_failure=machine.shell.after_failure if machine.shell else None,
     )
 
 

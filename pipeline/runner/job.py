@@ -57,10 +57,14 @@ def _all_steps(run: JobRun, view: View, masker: Masker) -> list[StepResult]:
             status: StepStatus = "not_run" if run.stopping else "skipped"
             results.append(_left_out(step, status))
             continue
+        if run.before_step is not None:
+            run.before_step(run, step, number)
         result, halted = _run_step(run, step, number, view, masker)
         results.append(result)
         if result.status == "failed":
             run.failed = True
+            if run.after_failure is not None:
+                run.after_failure(run, step)
     return results
 
 

@@ -64,6 +64,8 @@ class JobRun:
         failed: whether a step has failed.
         background: the steps that run beside the others.
         deadline: when the job has to be over, as :func:`time.monotonic` counts, or None.
+        before_step: called with each step, and its number from 0, before it is run.
+        after_failure: called with a step that failed.
         facts: what the summary tells: caches, test results, artifacts.
     """
 
@@ -83,6 +85,8 @@ class JobRun:
     tty: bool = True
     background: list[Background] = field(default_factory=list)
     deadline: float | None = None
+    before_step: Callable[[JobRun, Step, int], None] | None = None
+    after_failure: Callable[[JobRun, Step], None] | None = None
     facts: dict[str, Any] = field(default_factory=dict)
 
     @property

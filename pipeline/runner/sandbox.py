@@ -39,6 +39,13 @@ class Sandbox(Protocol):
     def capture(self, argv: Sequence[str], *, cwd: str = "/") -> tuple[int, bytes]:
         """Run a program and return its exit code and what it printed."""
 
+    def interact(self, argv: Sequence[str], *, env: Mapping[str, str], cwd: str) -> int:
+        """Hand the user's terminal to a program, and return its exit code.
+
+        Raises:
+            Unavailable: it cannot be started.
+        """
+
     def write_file(self, path: str, data: bytes, mode: int = 0o644) -> None:
         """Write a file that belongs to the user that steps run as."""
 

@@ -10,7 +10,8 @@ from __future__ import annotations
 import sys
 import threading
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -88,6 +89,12 @@ class View:
         self._console.line(
             f"{self._mark(status)} {label}: {status} ({format_duration(seconds)}){because}"
         )
+
+    @contextmanager
+    def paused(self) -> Iterator[Callable[[str], None]]:
+        """Keep still while somebody else has the terminal; yields what prints a line all the same."""
+        with self._lock:
+            yield lambda text: self._console.line(self._console.style(text, "bold"))
 
     def ask(self, question: str) -> bool:
         """Ask at the terminal, and return whether the answer is yes."""
