@@ -5,6 +5,7 @@
     deploy/configmaps/{env}.configmap.yml
     deploy/secrets/{env}.secret.yml.enc         decrypted in memory
     deploy/kubeconfig/{env}.kubeconfig.enc      decrypted in memory
+    deploy/contexts/                            variables of pipelines that run here; no part of a deploy
 
 ``.yaml`` and ``.json`` are as good as ``.yml``, and ``.enc`` marks an encrypted file anywhere. Or the
 setting ``deploy.manifests`` lists globs instead.
@@ -36,6 +37,8 @@ _BY_FOLDER = {
     "secrets": re.compile(r"(?P<env>.+)\.secret\.(ya?ml|json)\.enc\Z"),
     "kubeconfig": re.compile(r"(?P<env>.+)\.kubeconfig\.enc\Z"),
 }
+_NO_ENVIRONMENTS = frozenset({*_BY_FOLDER, "contexts"})
+"""Folders that belong to no environment, whatever is in them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +65,7 @@ def find_environments(root: Path, deploy: DeploySettings, named: Iterable[str]) 
                 found.add(match["env"])
     if folder.is_dir():
         for child in folder.iterdir():
-            if child.is_dir() and child.name not in _BY_FOLDER and any(_manifests(child)):
+            if child.is_dir() and child.name not in _NO_ENVIRONMENTS and any(_manifests(child)):
                 found.add(child.name)
     return sorted(found)
 
@@ -133,7 +136,7 @@ def encrypted_kubeconfig(
 
 def _by_convention(folder: Path, environment: str) -> Iterator[Path]:
     yield from _manifests(folder)
-    if environment not in _BY_FOLDER:
+    if environment not in _NO_ENVIRONMENTS:
         yield from _manifests(folder / environment)
     for part in ("configmaps", "secrets"):
         for path in _listed(folder / part):

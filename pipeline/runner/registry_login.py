@@ -29,6 +29,9 @@ _ECR = re.compile(r"(\d{12})\.dkr\.ecr(?:-fips)?\.([a-z0-9-]+)\.amazonaws\.com(?
 _PUBLIC_ECR = "public.ecr.aws/"
 _PUBLIC_REGION = "us-east-1"
 """The only region that gives logins for ECR's public gallery."""
+_CONNECT_TIMEOUT_S = 8
+_ATTEMPTS = 3
+"""The SDK's own limits are five attempts of a minute each."""
 
 
 def registry_login(image: DockerImage, variables: Mapping[str, str]) -> dict[str, str] | None:
@@ -92,11 +95,12 @@ def _of_aws(login: Mapping[str, str], image: DockerImage) -> dict[str, str]:
 def _ecr_token(login: Mapping[str, str], image: DockerImage, region: str) -> str:
     try:
         import boto3
+        from botocore.config import Config
         from botocore.exceptions import BotoCoreError, ClientError
     except ImportError:
         raise Unavailable(
             f"the login for {image.image} is asked for with boto3, which is not installed",
-            hint="install it (`pip install boto3`), or pull the image by hand before the run",
+            hint="install it (`pip install 'orbyard[s3]'`), or pull the image by hand before the run",
         ) from None
     # Without these two the SDK looks for the user's own: profile, environment, role of the machine.
     own = (
@@ -109,7 +113,10 @@ def _ecr_token(login: Mapping[str, str], image: DockerImage, region: str) -> str
     )
     try:
         session = boto3.session.Session(region_name=region or _PUBLIC_REGION, **own)
-        client = session.client("ecr" if region else "ecr-public")
+        limits = Config(
+            connect_timeout=_CONNECT_TIMEOUT_S, retries={"total_max_attempts": _ATTEMPTS}
+        )
+        client = session.client("ecr" if region else "ecr-public", config=limits)
         answer = client.get_authorization_token()
     except (BotoCoreError, ClientError) as error:
         raise Unavailable(

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import base64
+import http.server
+import json
+import threading
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -105,6 +108,43 @@ def test_the_keys_of_aws_auth_get_a_login_of_ecr(ecr: str) -> None:
     assert login["password"]
 
 
+def test_ecr_is_asked_with_the_keys_and_in_the_region_of_the_image(
+    ecr: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    signed: list[str] = []
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            signed.append(self.headers["Authorization"])
+            token = base64.b64encode(b"AWS:a:token").decode()
+            body = json.dumps({"authorizationData": [{"authorizationToken": token}]}).encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # its own name
+            """Stay quiet."""
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        monkeypatch.setenv("AWS_ENDPOINT_URL_ECR", f"http://127.0.0.1:{server.server_port}")
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAOTHER")
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "other")
+        written = {"aws_access_key_id": "$ID", "aws_secret_access_key": "$KEY"}
+        try:
+            login = registry_login(
+                DockerImage(ECR_IMAGE, aws_auth=written), {"ID": "AKIATEST", "KEY": "s3cret"}
+            )
+        finally:
+            server.shutdown()
+            thread.join()
+    assert login == {"username": "AWS", "password": "a:token"}
+    assert "Credential=AKIATEST/" in signed[0]
+    assert "/eu-west-1/ecr/" in signed[0]
+
+
 def test_a_role_is_replaced_by_the_credentials_of_who_runs_it(
     ecr: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -119,11 +159,8 @@ def test_a_role_is_replaced_by_the_credentials_of_who_runs_it(
     assert login["username"] == "AWS"
 
 
-def test_an_ecr_that_cannot_be_reached_is_said(
-    ecr: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_an_ecr_that_cannot_be_reached_is_said(ecr: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL_ECR", "http://127.0.0.1:1")
-    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
     written = {"aws_access_key_id": "AKIATEST", "aws_secret_access_key": "s3cret-key"}
     with pytest.raises(Unavailable, match="AWS gives no login") as caught:
         registry_login(DockerImage(ECR_IMAGE, aws_auth=written), {})

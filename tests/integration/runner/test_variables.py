@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -10,8 +12,8 @@ import pytest
 from orbs.sops import encrypt_for_run
 from pipeline.command import Run
 from pipeline.output import Console
-from tests.conftest import KmsStandIn
-from tests.integration.runner.harness import Checkout
+from tests.conftest import KmsStandIn, missing
+from tests.integration.runner.harness import PLAIN_IMAGE, Checkout
 from tests.integration.sops.support import EXAMPLE_KEY_FILE, RECIPIENT
 
 
@@ -95,6 +97,29 @@ def test_values_of_the_configuration_reach_the_shell_as_on_circleci(checkout: Ch
     lines = checkout.steps()["look"]["lines"]
     assert "got 1 0 true 123456 1.234567e+06 1.5" in lines
     assert "got v${CIRCLE_JOB} $HOME ~" in lines
+
+
+def test_a_file_of_variables_means_what_it_means_to_docker(
+    checkout: Checkout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = shutil.which("docker")
+    if program is None:
+        missing("no docker command to compare with")
+    monkeypatch.setenv("T_MINE", "own value")
+    text = (
+        "\ufeffT_WORDS=b c\r\nT_EMPTY=\r\n# comment\n\n  \nT_MINE\nT_NOT_THERE\nT_EQUALS=a=b==\n"
+        "T_HASH=b#c\nT_DOLLAR=$T_MINE ${T_MINE}\nT_SLASH=a\\nb\nT_TWICE=1\nT_TWICE=2\n  T_INDENTED=x\nT_U=ü"
+    )
+    (checkout.folder / "some.env").write_bytes(text.encode())
+    words = [program, "run", "--rm", "--env-file", "some.env", PLAIN_IMAGE, "env"]
+    told = subprocess.run(words, cwd=checkout.folder, capture_output=True, text=True, check=True)
+    expected = [line for line in told.stdout.splitlines() if line.startswith("T_")]
+    assert len(expected) == 10
+    step = "- run: {name: look, command: 'env > seen'}\n- store_artifacts: {path: seen}\n"
+    done = checkout.build(step, "--env-file", "some.env", image="PLAIN")
+    assert done.returncode == 0, done.stderr
+    seen = (checkout.newest() / "jobs/build/artifacts/seen").read_text().splitlines()
+    assert sorted(line for line in seen if line.startswith("T_")) == sorted(expected)
 
 
 ASKING = """

@@ -6,7 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from orbs.kubernetes.layout import check_environment, encrypted_kubeconfig, find_files
+from orbs.kubernetes.layout import (
+    check_environment,
+    encrypted_kubeconfig,
+    find_environments,
+    find_files,
+)
 from orbs.kubernetes.settings import DeploySettings, EnvironmentSettings
 from pipeline.errors import InvalidInput
 
@@ -108,6 +113,12 @@ def test_an_unknown_environment_is_told_the_known_ones_and_the_nearest(tmp_path:
 
 def test_any_environment_goes_where_none_is_named(tmp_path: Path) -> None:
     check_environment("anything", touch(tmp_path, "deploy/deploy.yml"), DeploySettings(), {})
+
+
+def test_contexts_of_pipelines_are_no_environment_and_no_manifests(tmp_path: Path) -> None:
+    touch(tmp_path, *LAYOUT, "deploy/contexts/ci.yml.enc", "deploy/contexts/ci.env.enc")
+    assert find_environments(tmp_path, DeploySettings(), ()) == ["production", "staging"]
+    assert "contexts" not in "".join(found(tmp_path, "contexts"))
 
 
 def test_an_environment_is_no_path(tmp_path: Path) -> None:
