@@ -10,38 +10,40 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from pipeline.errors import InvalidInput, WorkFailed, excerpt
+from pipeline.errors import InvalidInput
 from pipeline.process import ProcessRunner, run_process
 from pipeline.runner.archive import open_archive, pack_paths, write_archive
+from pipeline.runner.snapshot_repository import (
+    Git,
+    bring_branches,
+    clone_repository,
+    commit_changes,
+    origin_branches,
+)
 
 __all__ = ["Snapshot", "make_snapshot"]
-
-_GIT_TIMEOUT_S = 600
-_LOCATIONS = frozenset(
-    {
-        "GIT_ALTERNATE_OBJECT_DIRECTORIES",
-        "GIT_COMMON_DIR",
-        "GIT_DIR",
-        "GIT_INDEX_FILE",
-        "GIT_NAMESPACE",
-        "GIT_OBJECT_DIRECTORY",
-        "GIT_PREFIX",
-        "GIT_WORK_TREE",
-    }
-)
-"""What git sets for hooks: there it would take the clone for the repository that the hook is of."""
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """An archive of the files, and their names; ``repository`` holds a ``.git``, or is None."""
+    """The files of a checkout.
+
+    Attributes:
+        files: an archive of them.
+        names: their names.
+        repository: the folder that holds a ``.git``, or None.
+        revision: the commit that was made of changes, or "".
+        branches: those of the origin, where changes were to be committed: for what compares with them.
+    """
 
     files: Path
     names: tuple[str, ...]
     repository: Path | None
+    revision: str = ""
+    branches: tuple[str, ...] = ()
 
     def archives(self) -> Iterator[Iterator[bytes]]:
         """Yield tars to be unpacked into the working directory, one after the other."""
@@ -51,7 +53,12 @@ class Snapshot:
 
 
 def make_snapshot(
-    root: Path, scratch: Path, *, committed: bool = False, process: ProcessRunner = run_process
+    root: Path,
+    scratch: Path,
+    *,
+    committed: bool = False,
+    commits_changes: bool = False,
+    process: ProcessRunner = run_process,
 ) -> Snapshot:
     """Take a snapshot of a checkout.
 
@@ -59,41 +66,30 @@ def make_snapshot(
         root: the repository's folder, or any folder.
         scratch: an empty folder for the snapshot's own files.
         committed: whether to take the last commit instead of the files as they are.
+        commits_changes: whether the repository has what is not committed as a commit on top. That is for
+            setup jobs, which compare commits and check out others, where git refuses to lose changes.
         process: runs git.
 
     Raises:
         InvalidInput: ``committed`` outside of a repository.
         WorkFailed: git fails, or a file cannot be read.
     """
-    environment = {name: value for name, value in os.environ.items() if name not in _LOCATIONS}
-
-    def git(*words: str) -> bytes:
-        done = process(["git", *words], env=environment, timeout_s=_GIT_TIMEOUT_S)
-        if done.exit_code:
-            raise WorkFailed(f"git {words[0]} failed: {excerpt(done.error_text)}")
-        return done.stdout
-
     if not (root / ".git").exists():
         if committed:
             raise InvalidInput(f"{root} is not a git repository: it has nothing committed")
         return _packed(root, _files_below(root), scratch, None)
     clone = scratch / "repository"
-    url = process(
-        ["git", "-C", os.fspath(root), "config", "--get", "remote.origin.url"], env=environment
-    ).text
-    checkout = [] if committed else ["--no-checkout"]
-    # Dissociated, since a job in a container has no way to objects that are borrowed from elsewhere.
-    git("clone", "--quiet", "--local", "--dissociate", *checkout, os.fspath(root), os.fspath(clone))
-    if url.strip():
-        git("-C", os.fspath(clone), "remote", "set-url", "origin", url.strip())
-    if committed:
-        names = git("-C", os.fspath(clone), "ls-files", "-z")
-        return _packed(clone, _listed(names, clone), scratch, clone)
-    git("-C", os.fspath(clone), "reset", "--quiet")
-    names = git(
-        "-C", os.fspath(root), "ls-files", "-z", "--cached", "--others", "--exclude-standard"
-    )
-    return _packed(root, _listed(names, root), scratch, clone)
+    git = Git(process)
+    clone_repository(git, root, clone, committed=committed)
+    bring_branches(git, root, clone)
+    source = clone if committed else root
+    others = [] if committed else ["--others", "--exclude-standard"]
+    names = git(source, "ls-files", "-z", "--cached", *others)
+    taken = _packed(source, _listed(names, source), scratch, clone)
+    if not commits_changes:
+        return taken
+    revision = "" if committed else commit_changes(git, root, clone)
+    return replace(taken, revision=revision, branches=origin_branches(git, clone))
 
 
 def _packed(folder: Path, names: Iterable[str], scratch: Path, clone: Path | None) -> Snapshot:

@@ -49,11 +49,13 @@ class Place:
         git(self.root, "add", "--all")
         git(self.root, "commit", "--quiet", "--message", message)
 
-    def snapshot(self, *, committed: bool = False) -> Snapshot:
+    def snapshot(self, *, committed: bool = False, commits_changes: bool = False) -> Snapshot:
         self.count += 1
         scratch = self.folder / f"scratch-{self.count}"
         scratch.mkdir()
-        return make_snapshot(self.root, scratch, committed=committed)
+        return make_snapshot(
+            self.root, scratch, committed=committed, commits_changes=commits_changes
+        )
 
     def checkout(self, snapshot: Snapshot) -> Path:
         self.count += 1
@@ -309,3 +311,113 @@ def test_what_git_says_is_passed_on_when_it_fails(tmp_path: Path) -> None:
     (tmp_path / "root/.git").write_text("gitdir: /nowhere\n")
     with pytest.raises(WorkFailed, match=r"git clone failed: .*nowhere"):
         make_snapshot(tmp_path / "root", tmp_path)
+
+
+def cloned(place: Place) -> Place:
+    """Return the same in a clone on a branch ``feature``, of an origin whose ``main`` went on since."""
+    git(place.root, "branch", "other")
+    clone = place.folder / "clone"
+    git(place.folder, "clone", "--quiet", str(place.root), str(clone))
+    made = Place(clone, place.folder / "of-clone")
+    made.folder.mkdir()
+    git(clone, "checkout", "--quiet", "-b", "feature")
+    made.write("feature.rb")
+    made.commit("feature")
+    place.write("main.rb")
+    place.commit("main goes on")
+    git(clone, "fetch", "--quiet")
+    return made
+
+
+def test_the_branches_of_the_origin_come_along_as_of_the_last_fetch(place: Place) -> None:
+    clone = cloned(place)
+    git(clone.root, "branch", "--quiet", "-D", "main")
+    job = clone.checkout(clone.snapshot())
+    git(job, "checkout", "--quiet", "main")
+    assert git(job, "log", "-1", "--format=%s").strip() == "main goes on"
+    assert git(job, "rev-parse", "main") == git(place.root, "rev-parse", "main")
+    assert (
+        git(job, "symbolic-ref", "refs/remotes/origin/HEAD").strip() == "refs/remotes/origin/main"
+    )
+    assert git(job, "merge-base", "main", "origin/feature") == git(place.root, "rev-parse", "other")
+    git(job, "checkout", "--quiet", "other")
+
+
+def test_the_branch_that_is_checked_out_counts_as_pushed(place: Place) -> None:
+    clone = cloned(place)
+    git(clone.root, "push", "--quiet", "origin", "feature")
+    clone.write("feature.rb", "more")
+    clone.commit("not pushed")
+    job = clone.checkout(clone.snapshot())
+    assert git(job, "log", "-1", "--format=%s", "origin/feature").strip() == "not pushed"
+
+
+def change_much(place: Place) -> None:
+    place.write("README", "changed\n")
+    place.write("new/file", "new")
+    place.write("x.log")
+    (place.root / "lib/a.rb").unlink()
+    (place.root / "lib").rmdir()
+    place.write("lib", "a file now").chmod(0o755)
+    git(place.root, "add", "new/file")
+
+
+def test_changes_can_be_committed_on_top(place: Place) -> None:
+    clone = cloned(place)
+    change_much(clone)
+    snapshot = clone.snapshot(commits_changes=True)
+    assert sorted(snapshot.branches) == ["feature", "main", "other"]
+    job = clone.checkout(snapshot)
+    assert git(job, "rev-parse", "HEAD", "feature", "origin/feature").split() == (
+        [snapshot.revision] * 3
+    )
+    assert git(job, "status", "--porcelain") == ""
+    assert git(job, "log", "--format=%s", "-2").splitlines() == [
+        "Changes that are not committed",
+        "feature",
+    ]
+    changed = git(job, "diff", "--name-status", "HEAD~1", "HEAD").split()
+    assert changed == ["M", "README", "A", "lib", "D", "lib/a.rb", "A", "new/file"]
+    assert git(job, "ls-tree", "HEAD", "lib").startswith("100755")
+    git(job, "checkout", "--quiet", "main")
+    git(job, "checkout", "--quiet", snapshot.revision)
+    assert (job / "README").read_text() == "changed\n"
+
+
+def test_the_same_changes_make_the_same_commit_and_leave_the_repository_alone(place: Place) -> None:
+    place.write("README", "changed\n")
+    before = git(place.root, "status", "--porcelain"), git(place.root, "for-each-ref")
+    revisions = {place.snapshot(commits_changes=True).revision for _ in range(2)}
+    assert len(revisions) == 1
+    assert (git(place.root, "status", "--porcelain"), git(place.root, "for-each-ref")) == before
+    assert git(place.root, "cat-file", "-t", "HEAD").strip() == "commit"
+    with pytest.raises(subprocess.CalledProcessError):
+        git(place.root, "cat-file", "-e", revisions.pop())
+
+
+def test_without_changes_nothing_is_committed(place: Place) -> None:
+    head = git(place.root, "rev-parse", "HEAD").strip()
+    assert place.snapshot(commits_changes=True).revision == head
+    place.write("README", "changed\n")
+    snapshot = place.snapshot(committed=True, commits_changes=True)
+    assert (snapshot.revision, snapshot.branches) == ("", ("main",))
+
+
+def test_changes_of_a_worktree_are_committed(place: Place) -> None:
+    folder = place.folder / "worktree"
+    git(place.root, "worktree", "add", "--quiet", "-b", "side", str(folder))
+    side = Place(folder, place.folder / "of-side")
+    side.folder.mkdir()
+    side.write("README", "changed\n")
+    job = side.checkout(side.snapshot(commits_changes=True))
+    assert git(job, "diff", "--name-only", "origin/main", "side").strip() == "README"
+
+
+def test_changes_before_the_first_commit_stay_what_they_are(tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    root.mkdir()
+    git(root, "init", "--quiet")
+    (root / "a").touch()
+    (tmp_path / "scratch").mkdir()
+    snapshot = make_snapshot(root, tmp_path / "scratch", commits_changes=True)
+    assert (snapshot.names, snapshot.revision) == (("a",), "")
