@@ -15,7 +15,7 @@ __all__ = ["run_"]
 @command(
     name="run",
     auto_shortflags=False,
-    iterable=["param", "value", "orb", "env", "context", "approve"],
+    iterable=["param", "value", "orb", "env", "context", "approve", "passed"],
     help={
         **COMPILE_HELP,
         "workflow": "run this workflow only",
@@ -23,6 +23,9 @@ __all__ = ["run_"]
         "only": "with --job: without what it requires",
         "from_": "begin with this job; what is before it is taken from the last run in which it went well",
         "failed": "run again what did not go well in a run, named by its id or `last`",
+        "continue_": "of a setup configuration: skip it, and run this configuration as what it generated",
+        "passed": "with --continue: a parameter that the setup workflow passes, as name=value; may be"
+        " given several times",
         "env": "a project variable, NAME=value, or NAME to pass yours on; may be given several times",
         "env_file": "a file with project variables, as docker reads it",
         "context": "the variables of a context, NAME=FILE, or NAME= for none; may be given several times",
@@ -46,6 +49,8 @@ def run_(
     only: bool = False,
     from_: str = "",
     failed: str = "",
+    continue_: str = "",
+    passed: Iterable[str] | None = None,
     param: Iterable[str] | None = None,
     params_file: str = "",
     value: Iterable[str] | None = None,
@@ -95,6 +100,8 @@ def run_(
         choice=Choice(workflow, job, only),
         begin_at=from_,
         failed=failed,
+        continue_=continue_,
+        passed=tuple(passed or ()),
         env=tuple(env or ()),
         env_file=env_file,
         contexts=tuple(context or ()),

@@ -15,9 +15,7 @@ from pipeline.command import Run, command
 from pipeline.compile_help import COMPILE_HELP
 
 if TYPE_CHECKING:
-    from pipeline.ci_options import CompileOptions
     from pipeline.config.findings import Finding
-    from pipeline.config.model import CompiledConfig
 
 __all__ = ["namespace"]
 
@@ -74,7 +72,10 @@ def process(
     try:
         compiled = compile_config(source, **options.keywords(source))
         if continue_:
-            compiled = _continued(run, compiled, continue_, options, passed or ())
+            from pipeline.local_continuation import continuation_of_file
+
+            handed = continuation_of_file(run, compiled, options, continue_, passed or ())
+            compiled = handed.compiled or compiled
     except ConfigError as error:
         _refuse(run, error.findings)
     if no_upstream:
@@ -173,31 +174,6 @@ def explain(run: Run, code: str) -> None:
     from pipeline.code_pages import explain_code
 
     run.console.result(explain_code(code))
-
-
-def _continued(
-    run: Run,
-    setup: CompiledConfig,
-    name: str,
-    options: CompileOptions,
-    passed: Iterable[str],
-) -> CompiledConfig:
-    from dataclasses import replace
-
-    from pipeline.ci_options import named_values, read_config
-    from pipeline.config.continuation import continue_with
-
-    source = read_config(run, name)
-    handed_on = replace(
-        options, file_parameters={}, written_parameters=named_values(passed, "--passed")
-    )
-    return continue_with(
-        setup,
-        source,
-        passed=handed_on.keywords(source)["parameters"],
-        given=options.keywords(source)["parameters"],
-        orbs=options.orbs,
-    )
 
 
 def _only(names: list[str]) -> str:

@@ -15,6 +15,17 @@ from pipeline.ci_options import CompileOptions, ci_settings, read_config
 from pipeline.config.compiler import compile as compile_config
 from pipeline.config.model import CompiledConfig
 from pipeline.errors import InvalidInput
+from pipeline.local_continuation import (
+    SetupPhase,
+    chosen_of_setup,
+    contexts_for,
+    continuation_before,
+    continuation_of_file,
+    distinct_names,
+    keep_continuation,
+    refuse_passed,
+    with_revision,
+)
 from pipeline.run_variables import read_contexts, read_project
 from pipeline.runner.debug_shell import DebugShell
 from pipeline.runner.engine import ContainerEngine, open_engine
@@ -47,6 +58,8 @@ class LocalOptions:
     choice: Choice
     begin_at: str = ""
     failed: str = ""
+    continue_: str = ""
+    passed: tuple[str, ...] = ()
     env: tuple[str, ...] = ()
     env_file: str = ""
     contexts: tuple[str, ...] = ()
@@ -71,24 +84,33 @@ def run_locally(run: Run, config: str, compiling: CompileOptions, options: Local
     """
     if (options.shell or options.shell_at) and not is_interactive():
         raise InvalidInput("a shell needs a terminal", hint="leave --shell out where there is none")
+    refuse_passed(options.continue_, options.passed)
     earlier = find_run(run.root, options.failed)[1] if options.failed else None
     if earlier is not None:
         compiling, options = _as_before(earlier, compiling, options)
     source = read_config(run, config or (earlier.config if earlier else ""))
-    compiled = compile_config(source, **compiling.keywords(source))
-    values = compiled.values
+    written = compile_config(source, **compiling.keywords(source))
+    values = written.values
+    handed = (
+        continuation_of_file(run, written, compiling, options.continue_, options.passed)
+        if options.continue_
+        else continuation_before(run, written, compiling, options.begin_at, earlier)
+    )
+    compiled = handed.compiled if handed and handed.compiled else written
     planned = plan_run(
         compiled,
-        options.choice,
+        chosen_of_setup(compiled, options.choice) if compiled.setup else options.choice,
         branch=str(values.get("pipeline.git.branch") or ""),
         tag=str(values.get("pipeline.git.tag") or ""),
     )
+    if handed:
+        planned = distinct_names(written, planned)
     resumed = _resumed(run.root, planned, options, earlier)
     if options.dry_run:
         _show_plan(run, compiled, resumed.workflows)
         return True
     variables = read_project(run, options.env, options.env_file)
-    contexts = read_contexts(run, compiled, _left_to_do(resumed), options.contexts, options.approve)
+    contexts = _contexts(run, compiled, resumed, options)
     record = RunRecord(
         id=new_run_id(),
         process=os.getpid(),
@@ -96,10 +118,31 @@ def run_locally(run: Run, config: str, compiling: CompileOptions, options: Local
         branch=str(values.get("pipeline.git.branch") or ""),
         tag=str(values.get("pipeline.git.tag") or ""),
         revision=str(values.get("pipeline.git.revision") or ""),
-        parameters=dict(compiled.parameters),
+        parameters=dict(written.parameters),
         choice=asdict(options.choice),
     )
-    return _run(run, compiled, resumed, record, options, variables, contexts).is_success
+    if handed:
+        keep_continuation(run, handed, runs_folder(run.root) / record.id)
+    work = _Work(compiled, resumed, compiling)
+    return _run(run, work, record, options, variables, contexts).is_success
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """What is run: a configuration's workflows, and how to compile what a setup workflow hands over."""
+
+    compiled: CompiledConfig
+    resumed: Resumed
+    compiling: CompileOptions
+
+
+def _contexts(
+    run: Run, compiled: CompiledConfig, resumed: Resumed, options: LocalOptions
+) -> dict[str, dict[str, str]]:
+    given = options.contexts
+    if compiled.setup:  # Others may be those of what it generates.
+        given = contexts_for(compiled, given)
+    return read_contexts(run, compiled, _left_to_do(resumed), given, options.approve)
 
 
 def _as_before(
@@ -141,13 +184,13 @@ def _left_to_do(resumed: Resumed) -> list[PlannedWorkflow]:
 
 def _run(
     run: Run,
-    compiled: CompiledConfig,
-    resumed: Resumed,
+    work: _Work,
     record: RunRecord,
     options: LocalOptions,
     variables: Mapping[str, str],
-    contexts: Mapping[str, Mapping[str, str]],
+    contexts: dict[str, dict[str, str]],
 ) -> RunRecord:
+    compiled, resumed = work.compiled, work.resumed
     cancel = threading.Event()
     settings = ci_settings(run)
     store = open_store(run, cancelled=cancel.is_set)
@@ -163,11 +206,16 @@ def _run(
     try:
         with store.hold_run(record.id, folder), running(folder):
             _adopt_layers(store, record.id, resumed)
+            snapshot = make_snapshot(
+                run.root, scratch, committed=options.committed, commits_changes=compiled.setup
+            )
+            compiled = with_revision(compiled, snapshot.revision)
+            setup = SetupPhase(run, compiled, work.compiling, options.choice, folder)
             machine = Machine(
                 engine=engine,
                 executor=options.executor,
                 store=store,
-                snapshot=make_snapshot(run.root, scratch, committed=options.committed),
+                snapshot=snapshot,
                 run_id=record.id,
                 project=project,
                 variables=variables,
@@ -179,6 +227,7 @@ def _run(
                 tty=options.tty,
                 pull=options.pull,
                 shell=_shell(view, options),
+                continuation=setup.api() if compiled.setup else None,
             )
             request = RunRequest(
                 record=record,
@@ -196,6 +245,8 @@ def _run(
             try:
                 with runner:
                     runner.run(compiled, resumed.workflows, resumed.kept)
+                    if machine.continuation is not None:
+                        setup.run_rest(runner, machine, contexts, options.contexts, options.approve)
             finally:
                 view.run_finished(runner.record, folder)
             remove_old_runs(folder.parent, settings.keep_runs, store, run.console.warning)
@@ -288,3 +339,8 @@ def _show_plan(run: Run, compiled: CompiledConfig, planned: Iterable[PlannedWork
             run.console.result(f"  {job.name}  {kind}" + (f"  after {needs}" if needs else ""))
         for name in workflow.left_out:
             run.console.result(f"  {name}  left out by its filters")
+    if compiled.setup:
+        run.console.result(
+            "then what these jobs generate, which is known when they have run;"
+            " `--continue FILE` shows and runs a configuration that is there already"
+        )

@@ -22,7 +22,9 @@ from pipeline.runner.resources import Resources
 __all__ = ["DockerSandbox", "open_docker_sandbox"]
 
 _KEEP_ALIVE = ("/bin/sh", "-c", "trap 'exit 0' TERM INT; while :; do sleep 3600 & wait $!; done")
-_FACTS = 'printf "%s\\n" "$HOME" "$(id -u)" "$(id -g)"; test -x /bin/bash && echo bash; true'
+_FACTS = (
+    'printf "%s\\n" "$HOME" "$(id -u)" "$(id -g)" "$PATH"; test -x /bin/bash && echo bash; true'
+)
 _STOPPED = 130
 
 
@@ -38,6 +40,7 @@ class DockerSandbox:
     uid: int = 0
     gid: int = 0
     has_bash: bool = False
+    path: str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
     _environment: Mapping[str, str] = field(default_factory=dict)
 
     def run(
@@ -246,10 +249,10 @@ def _follow(
 
 
 def _learn(sandbox: DockerSandbox, image: DockerImage) -> None:
-    """Ask the primary container for its user's home and ids, and whether it has bash."""
+    """Ask the primary container for its user's home, ids and PATH, and whether it has bash."""
     code, printed = sandbox.capture(["/bin/sh", "-c", _FACTS])
     words = printed.decode(errors="replace").splitlines()
-    if code or len(words) < 3 or not words[1].isdigit():
+    if code or len(words) < 4 or not words[1].isdigit():
         raise WorkFailed(
             f"the container of {image.image} has no /bin/sh, or does not stay up",
             hint="steps need a shell; where the image's own entrypoint ends, leave out `entrypoint` and"
@@ -257,4 +260,5 @@ def _learn(sandbox: DockerSandbox, image: DockerImage) -> None:
             details=words[-5:],
         )
     sandbox.home, sandbox.uid, sandbox.gid = words[0] or "/", int(words[1]), int(words[2])
-    sandbox.has_bash = "bash" in words[3:]
+    sandbox.path = words[3] or sandbox.path
+    sandbox.has_bash = "bash" in words[4:]

@@ -52,6 +52,11 @@ class HostSandbox:
         return os.fspath(self.folder)
 
     @property
+    def path(self) -> str:
+        """That of this process."""
+        return os.environ.get("PATH", "/usr/bin:/bin")
+
+    @property
     def has_bash(self) -> bool:
         """Whether ``/bin/bash`` is there."""
         return os.access("/bin/bash", os.X_OK)

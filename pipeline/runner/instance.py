@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import threading
 import uuid
@@ -16,6 +15,7 @@ from pipeline.config.model import Docker, Macos, Step
 from pipeline.errors import OrbyardError, WorkFailed
 from pipeline.runner.agent_messages import JobFacts
 from pipeline.runner.agent_server import AgentServer
+from pipeline.runner.continuation_api import ContinuationApi
 from pipeline.runner.debug_shell import DebugShell
 from pipeline.runner.docker_sandbox import DockerSandbox, open_docker_sandbox
 from pipeline.runner.engine import ContainerEngine
@@ -28,14 +28,16 @@ from pipeline.runner.model import JobResult, JobSpec
 from pipeline.runner.resources import resources_of
 from pipeline.runner.sandbox import Sandbox
 from pipeline.runner.snapshot import Snapshot
-from pipeline.runner.stand_in import stand_in_script
+from pipeline.runner.stand_in import answer, stand_in_script
 from pipeline.runner.store import Store
 from pipeline.runner.view import View
+from pipeline.runner.web_stand_in import WEB_PROGRAMS, setup_responder, web_script
 from pipeline.secret import Masker
 
 __all__ = ["Machine", "run_instance"]
 
 _INSIDE = "/tmp/.orbyard"  # noqa: S108  # inside of the container
+_WEB_FOLDER = "setup-bin"
 _SOCKET = "/var/run/docker.sock"
 _NO_PAGER = {"PAGER": "cat", "GIT_PAGER": "cat"}
 """Steps see a terminal, and a pager in it would wait for a key that nobody presses."""
@@ -61,6 +63,7 @@ class Machine:
         tty: whether steps see a terminal.
         shell: opens shells for steps, or None.
         pull: whether to pull images that are there already.
+        continuation: what takes the call that continues the pipeline, while setup workflows run.
     """
 
     engine: Callable[[], ContainerEngine]
@@ -78,6 +81,7 @@ class Machine:
     tty: bool = True
     pull: bool = False
     shell: DebugShell | None = None
+    continuation: ContinuationApi | None = None
     _numbers: list[int] = field(default_factory=lambda: [0])
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -108,9 +112,12 @@ def run_instance(machine: Machine, spec: JobSpec) -> JobResult:
     shared.chmod(0o755)
     facts = JobFacts()
     try:
-        with AgentServer(shared / "agent", facts) as agent:
+        respond = setup_responder(api, spec.name) if (api := machine.continuation) else answer
+        with AgentServer(shared / "agent", facts, respond=respond) as agent:
             on_host = machine.executor == "host" or not isinstance(executor, Docker)
             _write_scripts(spec.job.steps, shared)
+            if api is not None:
+                _write_programs(shared / _WEB_FOLDER, WEB_PROGRAMS, web_script())
             sandbox: Sandbox = _host(shared) if on_host else _containers(machine, spec, shared)
             inside = str(shared) if on_host else _INSIDE
             try:
@@ -129,15 +136,17 @@ def _write_scripts(steps: Sequence[Step], shared: Path) -> None:
             script = shared / f"step-{number}"
             script.write_text(str(step.options["command"]), encoding="utf-8")
             script.chmod(0o755)
-    programs = shared / "bin"
-    programs.mkdir()
-    for name in ("circleci", "circleci-agent"):
-        program = programs / name
-        program.write_bytes(stand_in_script())
-        program.chmod(0o755)
+    _write_programs(shared / "bin", ("circleci", "circleci-agent"), stand_in_script())
     variables = shared / "bash_env"
     variables.touch()
     variables.chmod(0o666)
+
+
+def _write_programs(folder: Path, names: Sequence[str], script: bytes) -> None:
+    folder.mkdir()
+    for name in names:
+        (folder / name).write_bytes(script)
+        (folder / name).chmod(0o755)
 
 
 def _host(shared: Path) -> HostSandbox:
@@ -189,9 +198,12 @@ def _job_run(
         build=build,
         working_directory=spec.job.working_directory or "~/project",
         bash_env=f"{inside}/bash_env",
+        continuation_key=machine.continuation.key if machine.continuation else "",
     ) | {"ORBYARD_AGENT": f"{inside}/agent", **_NO_PAGER}
     if isinstance(sandbox, HostSandbox):
-        builtin["PATH"] = f"{inside}/bin:{os.environ.get('PATH', '/usr/bin:/bin')}"
+        builtin["PATH"] = f"{inside}/bin:{sandbox.path}"
+    if machine.continuation:
+        builtin["PATH"] = f"{inside}/{_WEB_FOLDER}:{builtin.get('PATH') or sandbox.path}"
     return JobRun(
         spec=spec,
         sandbox=sandbox,

@@ -55,7 +55,7 @@ def _all_steps(run: JobRun, view: View, masker: Masker) -> list[StepResult]:
     for number, step in enumerate(run.spec.job.steps):
         if halted or run.stopping or not _wanted(step, run.failed):
             status: StepStatus = "not_run" if run.stopping else "skipped"
-            results.append(_left_out(step, status))
+            results.append(_left_out(step, status, masker))
             continue
         if run.before_step is not None:
             run.before_step(run, step, number)
@@ -75,14 +75,16 @@ def _wanted(step: Step, failed: bool) -> bool:
     return failed if when == "on_fail" else not failed
 
 
-def _left_out(step: Step, status: StepStatus) -> StepResult:
-    return StepResult(step_name(step), step.type, status, 0.0, None, str(step.where), "")
+def _left_out(step: Step, status: StepStatus, masker: Masker) -> StepResult:
+    return StepResult(
+        step_name(step, masker.mask), step.type, status, 0.0, None, str(step.where), ""
+    )
 
 
 def _run_step(
     run: JobRun, step: Step, number: int, view: View, masker: Masker
 ) -> tuple[StepResult, bool]:
-    name = step_name(step)
+    name = step_name(step, masker.mask)
     path = _log_path(run.spec.folder, number, name)
     shown = view.step_started(run.spec.label, name)
     log = StepLog(path, masker, shown.line)

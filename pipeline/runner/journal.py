@@ -89,10 +89,15 @@ class Journal:
         """Note something that CircleCI does and this run does not."""
         self._not_emulated[what] = None
 
-    def close(self) -> RunRecord:
-        """Write how the run ended, and return its record."""
+    def close(self, *, broken_off: bool = False) -> RunRecord:
+        """Write how the run ended, and return its record.
+
+        Args:
+            broken_off: whether an error ended it, so that it did not go well even if its jobs did.
+        """
         self._ended_at = self._now()
-        self._status = status_of(flow.status for flow in self.record.last_attempts())
+        status = status_of(flow.status for flow in self.record.last_attempts())
+        self._status = "failed" if broken_off and status in ("success", "not_run") else status
         self._write()
         return self.record
 

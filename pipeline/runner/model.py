@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -106,13 +106,16 @@ class JobResult:
     started_at: float | None = None
 
 
-def step_name(step: Step) -> str:
-    """Return how a step is called: its ``name``, else its command's first line, else its type."""
+def step_name(step: Step, hide: Callable[[str], str] = str) -> str:
+    """Return how a step is called: its ``name``, else its command's first line, else its type.
+
+    ``hide`` takes secrets out, which stand in a configuration that a job generated.
+    """
     name = step.options.get("name")
     if name:
-        return str(name)
+        return hide(str(name))
     if step.type in ("run", "deploy"):
-        lines = str(step.options.get("command", "")).strip().splitlines()
+        lines = hide(str(step.options.get("command", ""))).strip().splitlines()
         return lines[0][:80] if lines else step.type
     titles = {
         "checkout": "Checkout code",

@@ -81,7 +81,7 @@ class Runner:
                 self._settle()
             if self._request.groups is not None:
                 self._request.groups.close()
-            self.journal.close()
+            self.journal.close(broken_off=kind is not None)
 
     @property
     def record(self) -> RunRecord:

@@ -17,6 +17,10 @@ class Sandbox(Protocol):
         """The home folder of the user that steps run as."""
 
     @property
+    def path(self) -> str:
+        """The ``PATH`` that programs have where a job sets none."""
+
+    @property
     def has_bash(self) -> bool:
         """Whether ``/bin/bash`` is there."""
 

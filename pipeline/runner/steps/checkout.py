@@ -8,6 +8,8 @@ from pipeline.runner.step_log import StepLog
 
 __all__ = ["checkout"]
 
+_BRANCHES_SHOWN = 20
+
 
 def checkout(run: JobRun, step: Step, log: StepLog) -> Outcome:
     """Put the files and their repository into ``path``, by default the working directory."""
@@ -30,4 +32,7 @@ def checkout(run: JobRun, step: Step, log: StepLog) -> Outcome:
         run.sandbox.put_archive(folder, archive)
     count = len(run.snapshot.names)
     log.say(f"{count} files of the working tree, in {folder}")
+    if run.snapshot.branches:
+        shown = ", ".join(run.snapshot.branches[:_BRANCHES_SHOWN])
+        log.say(f"Branches to compare with, as of the last `git fetch` in your clone: {shown}")
     return Outcome(note=f"{count} files")
