@@ -37,6 +37,7 @@ __all__ = ["run_"]
         "no_tty": "let steps see no terminal",
         "shell": "where a step fails, open a shell in its job, with its variables",
         "shell_at": "open a shell before this step, named as it is shown or by its number",
+        "watch": "run again when files change that a job would check out",
         "quiet": "show the output of failed steps only; the logs have all",
         "dry_run": "only show what would run",
     },
@@ -68,6 +69,7 @@ def run_(
     no_tty: bool = False,
     shell: bool = False,
     shell_at: str = "",
+    watch: bool = False,
     quiet: bool = False,
     dry_run: bool = False,
 ) -> None:
@@ -87,15 +89,6 @@ def run_(
         raise InvalidInput(f"--executor is auto, docker or host, not {executor!r}")
     if jobs < 0:
         raise InvalidInput(f"--jobs is a number of jobs, not {jobs}")
-    compiling = compile_options(
-        run,
-        param=param or (),
-        params_file=params_file,
-        value=value or (),
-        branch=branch,
-        tag=tag,
-        orb=orb or (),
-    )
     options = LocalOptions(
         choice=Choice(workflow, job, only),
         begin_at=from_,
@@ -116,5 +109,22 @@ def run_(
         quiet=quiet,
         dry_run=dry_run,
     )
-    if not run_locally(run, config, compiling, options):
+
+    def once() -> bool:
+        compiling = compile_options(
+            run,
+            param=param or (),
+            params_file=params_file,
+            value=value or (),
+            branch=branch,
+            tag=tag,
+            orb=orb or (),
+        )
+        return run_locally(run, config, compiling, options)
+
+    if watch:
+        from pipeline.watching import run_again_on_changes
+
+        run_again_on_changes(run.root, run.console, once)
+    if not once():
         raise Exit(code=1)
