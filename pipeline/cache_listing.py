@@ -139,7 +139,7 @@ def show_stats(run: Run, *, json: bool) -> None:
     settings, store = ci_settings(run), open_store(run)
     stats, folder, address = store.stats(), store_folder(run, settings), bucket_address(settings)
     own = store.caches(own_project(run))
-    workspaces = store.workspaces()
+    workspaces = [workspace for workspace in store.workspaces() if workspace.layers]
     if json:
         record = {
             "folder": str(folder),

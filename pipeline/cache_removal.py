@@ -109,12 +109,13 @@ def chosen_keys(removal: Removal, known: Collection[str], project: str) -> set[s
 def _remove_workspaces(run: Run, store: Store) -> str:
     """Remove the workspaces of this project's runs, and those that nobody can take up again."""
     runs = project_folder(run).absolute() / ".orbyard" / "runs"
-    chosen = [
-        workspace.run
+    chosen = {
+        workspace.run: workspace.layers
         for workspace in store.workspaces()
         if workspace.is_orphan or (workspace.folder is not None and workspace.folder.parent == runs)
-    ]
-    return _count(len(store.remove_runs(chosen)), "workspace")
+    }
+    gone = store.remove_runs(chosen)
+    return _count(sum(chosen[run] > 0 for run in gone), "workspace")
 
 
 def _count(number: int, thing: str) -> str:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.ci_options import ci_settings, project_folder
 from pipeline.ci_settings import CiSettings
-from pipeline.errors import InvalidInput
 from pipeline.runner.bucket_address import BucketAddress, parse_bucket
 from pipeline.runner.store import Store
 
@@ -33,20 +32,10 @@ def store_folder(run: Run, settings: CiSettings) -> Path:
 
 
 def bucket_address(settings: CiSettings) -> BucketAddress | None:
-    """Return the bucket in which caches are shared, if they are.
-
-    Raises:
-        InvalidInput: the settings of a bucket are given without one.
-    """
-    address = parse_bucket(
+    """Return the bucket in which caches are shared, if they are."""
+    return parse_bucket(
         settings.store, endpoint=settings.store_endpoint, region=settings.store_region
     )
-    if address is None and (settings.store_endpoint or settings.store_region):
-        raise InvalidInput(
-            "ci.store_endpoint and ci.store_region are a bucket's, but ci.store names none",
-            hint="set ci.store to s3://bucket/prefix in orbyard.yml",
-        )
-    return address
 
 
 def open_store(run: Run, *, cancelled: Callable[[], bool] = lambda: False) -> Store:
@@ -73,7 +62,8 @@ def open_store(run: Run, *, cancelled: Callable[[], bool] = lambda: False) -> St
     for name in ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
         run.console.masker.add(run.environ.get(name, ""))
     bucket = Bucket(address, cancelled=cancelled, hide=run.console.masker.add)
-    return SharedStore(folder, bucket, size_limit_bytes=limit, warn=warn, user=_user())
+    note = run.console.detail
+    return SharedStore(folder, bucket, size_limit_bytes=limit, warn=warn, note=note, user=_user())
 
 
 def _user() -> str:

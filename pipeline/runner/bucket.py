@@ -26,7 +26,11 @@ _PART = 8 << 20
 _MOST_PARTS = 9_000
 """S3 takes 10,000 parts."""
 _AT_ONCE = 6
-_CONNECT_TIMEOUT_S, _READ_TIMEOUT_S = 4, 20
+_CONNECT_TIMEOUT_S = 4
+_ASK_TIMEOUT_S = 10
+"""Seconds without an answer after which a question is asked once more, and then given up."""
+_MOVE_TIMEOUT_S = 60
+"""The same for content: what is sent may still stand in this machine's buffers, on a slow line."""
 _MISSING, _TAKEN = {"404", "NoSuchKey", "NotFound"}, {"PreconditionFailed", "412"}
 _CONFLICT = "ConditionalRequestConflict"
 _UNKNOWN_HEADER = "NotImplemented"
@@ -92,7 +96,7 @@ class Bucket:
         self._cancelled = cancelled
         self._hide = hide
         self._lock = threading.Lock()
-        self._client: Any = None
+        self._clients: dict[int, Any] = {}
         self._conditional = True
 
     def find(self, prefix: str) -> list[BucketObject]:
@@ -159,14 +163,14 @@ class Bucket:
 
     def close(self) -> None:
         """Close the connections."""
-        if self._client is not None:
-            self._client.close()
+        for client in self._clients.values():
+            client.close()
 
     def _fetch_part(self, found: BucketObject, part: tuple[int, int], descriptor: int) -> None:
         self._stop_if_cancelled()
         start, length = part
         with self._asking(f"{found.name} cannot be read"):
-            answer = self._s3().get_object(
+            answer = self._s3(_MOVE_TIMEOUT_S).get_object(
                 **self._named(found.name),
                 **({"IfMatch": found.etag} if found.etag else {}),
                 Range=f"bytes={start}-{start + length - 1}",
@@ -174,21 +178,21 @@ class Bucket:
             with contextlib.closing(answer["Body"]) as body:
                 data = body.read(length + 1)
         if len(data) != length:
-            raise BucketError(f"{found.name} cannot be read: {len(data)} of {length} bytes came")
+            raise self._error(f"{found.name} cannot be read", f"{len(data)} of {length} bytes came")
         os.pwrite(descriptor, data, start)
 
     def _put_whole(
         self, name: str, file: BinaryIO, metadata: Mapping[str, str], condition: Mapping[str, str]
     ) -> None:
         file.seek(0)
-        self._s3().put_object(
+        self._s3(_MOVE_TIMEOUT_S).put_object(
             **self._named(name), Body=file.read(), Metadata=dict(metadata), **condition
         )
 
     def _put_parts(
         self, name: str, file: BinaryIO, metadata: Mapping[str, str], condition: Mapping[str, str]
     ) -> None:
-        s3, named = self._s3(), self._named(name)
+        s3, named = self._s3(_MOVE_TIMEOUT_S), self._named(name)
         upload = s3.create_multipart_upload(**named, Metadata=dict(metadata))["UploadId"]
 
         def send(numbered: tuple[int, tuple[int, int]]) -> dict[str, Any]:
@@ -211,13 +215,13 @@ class Bucket:
                 s3.abort_multipart_upload(**named, UploadId=upload)
             raise
 
-    def _s3(self) -> Any:
+    def _s3(self, timeout_s: int = _ASK_TIMEOUT_S) -> Any:
         with self._lock:
-            if self._client is None:
-                self._client = self._connect()
-            return self._client
+            if timeout_s not in self._clients:
+                self._clients[timeout_s] = self._connect(timeout_s)
+            return self._clients[timeout_s]
 
-    def _connect(self) -> Any:
+    def _connect(self, timeout_s: int) -> Any:
         import boto3
         import botocore.config
 
@@ -230,7 +234,7 @@ class Bucket:
                     self._hide(value)
         config = botocore.config.Config(
             connect_timeout=_CONNECT_TIMEOUT_S,
-            read_timeout=_READ_TIMEOUT_S,
+            read_timeout=timeout_s,
             retries={"mode": "standard", "total_max_attempts": 2},
             max_pool_connections=4 * _AT_ONCE,
             # Other services do not know S3's newer checksums; a cache has its own.
@@ -255,12 +259,21 @@ class Bucket:
             answer = error.response.get("Error", {})
             code = str(answer.get("Code", ""))
             said = excerpt(f"{code}: {answer.get('Message', '')}".removesuffix(": "))
-            raise BucketError(f"{what}: {said}", code=code or "unknown") from error
+            raise self._error(what, said, code=code or "unknown") from error
         except (botocore.NoCredentialsError, botocore.PartialCredentialsError) as error:
             hint = "sign in as for the AWS command line: AWS_PROFILE, or AWS_ACCESS_KEY_ID and its secret"
-            raise BucketError(f"{what}: {excerpt(str(error))}", code="none", hint=hint) from error
+            raise self._error(what, str(error), code="none", hint=hint) from error
+        except (botocore.ConnectTimeoutError, botocore.ReadTimeoutError) as error:
+            raise self._error(what, "no answer came in time") from error
+        except botocore.EndpointConnectionError as error:
+            raise self._error(what, "nothing answers there") from error
         except botocore.BotoCoreError as error:
-            raise BucketError(f"{what}: {excerpt(str(error))}") from error
+            raise self._error(what, excerpt(str(error))) from error
+
+    def _error(
+        self, what: str, why: str, *, code: str = "", hint: str | None = None
+    ) -> BucketError:
+        return BucketError(f"{self.address}: {what}: {why}", code=code, hint=hint)
 
     def _stop_if_cancelled(self) -> None:
         if self._cancelled():

@@ -31,6 +31,7 @@ from pipeline.runner.bucket_records import (
 )
 from pipeline.runner.cache_entry import AlreadyThere, CacheEntry, check_key
 from pipeline.runner.store import Store
+from pipeline.sizes import format_size
 
 __all__ = ["SharedCache", "SharedStore"]
 
@@ -55,6 +56,7 @@ class SharedStore(Store):
         bucket: the bucket.
         size_limit_bytes: how much the folder may hold.
         warn: called with what went wrong but stops nobody.
+        note: called with what was moved.
         clock: seconds since 1970.
         user: who saves, for the others to read.
     """
@@ -66,11 +68,13 @@ class SharedStore(Store):
         *,
         size_limit_bytes: int,
         warn: Callable[[str], None],
+        note: Callable[[str], None] = lambda _text: None,
         clock: Callable[[], float] = time.time,
         user: str = "",
     ) -> None:
         super().__init__(root, size_limit_bytes=size_limit_bytes, warn=warn, clock=clock)
         self._bucket = bucket
+        self._note = note
         self._user = user
         self._trouble = threading.Lock()
         self._is_down = self._is_read_only = False
@@ -114,7 +118,7 @@ class SharedStore(Store):
         elif not self._upload(name, entry) and saved is entry:
             # Another machine was faster. Its cache is the one that everybody has from now on.
             shared = self._look_up(project, key, name)
-            if shared is not None:
+            if shared is not None and shared.digest != entry.digest:
                 self.remove_caches([entry])
                 return AlreadyThere(shared)
         return saved
@@ -207,8 +211,12 @@ class SharedStore(Store):
                 entry = self._as_entry(project, cache.key, found)
                 self._blobs.place(entry.digest, path, self._clock())
                 self._blobs.write_record(self._record(project, cache.key), asdict(entry))
+        self._note(f"fetched {self._told(entry)} from {self._bucket.address}")
         self._shrink(self._limit, keep=entry.digest)
         return entry
+
+    def _told(self, entry: CacheEntry) -> str:
+        return f"{entry.key} ({format_size(entry.stored_bytes)})"
 
     def _as_entry(self, project: str, key: str, found: BucketObject) -> CacheEntry:
         """Return a cache of the bucket as it would be kept here.
@@ -254,12 +262,15 @@ class SharedStore(Store):
             with self._blobs.path(entry.digest).open("rb") as file:
                 fcntl.flock(file, fcntl.LOCK_SH)  # nobody evicts it meanwhile
                 try:
-                    return self._bucket.upload(name, file, metadata)
+                    written = self._bucket.upload(name, file, metadata)
                 except BucketError as error:
                     if error.code not in _REFUSED:
                         raise
                     self._stop_uploading(error)
                     return True
+            if written:
+                self._note(f"saved {self._told(entry)} to {self._bucket.address}")
+            return written
 
         try:
             return self._ask(upload, True)
@@ -271,8 +282,7 @@ class SharedStore(Store):
             first, self._is_read_only = not self._is_read_only, True
         if first:
             self._warn(
-                f"nothing is saved to the shared store {self._bucket.address} in this run,"
-                f" only read from it: {error.message}"
+                f"nothing is saved to the shared store in this run, only read: {error.message}"
             )
 
     def _pass_over(self, name: str, key: str, why: str) -> None:
@@ -297,8 +307,8 @@ class SharedStore(Store):
             if first:
                 hint = f" ({error.hint})" if error.hint else ""
                 self._warn(
-                    f"the shared store {self._bucket.address} is not used in this run,"
-                    f" only the caches of this machine: {error.message}{hint}"
+                    "the shared store is not used in this run, only the caches of this machine:"
+                    f" {error.message}{hint}"
                 )
             return otherwise
 

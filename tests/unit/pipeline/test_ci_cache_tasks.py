@@ -204,7 +204,7 @@ def test_workspaces_of_runs_that_have_ended_are_removed(
     for run, folder in (("ended", runs / "ended"), ("theirs", elsewhere), ("on", runs / "on")):
         folder.mkdir(parents=True, exist_ok=True)
         with store.hold_run(run, folder):
-            pass
+            store.add_layer(run, "build", 0, [bytes(10240)])
     with store.hold_run("on", runs / "on"):
         assert "removed 1 workspace" in orbyard("ci.cache.rm", "--workspaces").err
     assert {workspace.run for workspace in store.workspaces()} == {"theirs", "on"}
@@ -251,11 +251,15 @@ def test_mistakes_in_the_settings_are_told_with_their_line(orbyard: Orbyard, pro
         assert word in done.err
 
 
-def test_an_endpoint_without_a_bucket_is_a_mistake(orbyard: Orbyard, project: Path) -> None:
-    (project / "orbyard.yml").write_text("ci: {store_endpoint: 'http://minio:9000'}\n")
-    done = orbyard("ci.cache.ls")
-    assert done.code == 2
-    assert "set ci.store to s3://" in done.err
+def test_one_person_can_do_without_the_bucket_of_the_team(
+    orbyard: Orbyard, project: Path, store_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (project / "orbyard.yml").write_text(
+        "ci: {store: 's3://acme/ci', store_endpoint: 'http://minio:9000', store_region: x}\n"
+    )
+    monkeypatch.setenv("ORBYARD_CI_STORE", "")
+    record = json.loads(orbyard("ci.cache.stats", "--json").out)
+    assert (record["bucket"], record["folder"]) == (None, str(store_folder))
 
 
 def test_without_boto3_it_says_how_to_install_it(
