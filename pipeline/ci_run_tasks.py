@@ -39,6 +39,8 @@ __all__ = ["run_"]
         "shell_at": "open a shell before this step, named as it is shown or by its number",
         "watch": "run again when files change that a job would check out",
         "quiet": "show the output of failed steps only; the logs have all",
+        "plain": "print each step when it ends, as without a terminal, with all of its output",
+        "json": "print events as JSON, one a line, instead; see docs/run-json.md",
         "dry_run": "only show what would run",
     },
 )
@@ -71,6 +73,8 @@ def run_(
     shell_at: str = "",
     watch: bool = False,
     quiet: bool = False,
+    plain: bool = False,
+    json: bool = False,
     dry_run: bool = False,
 ) -> None:
     """Run the configuration's workflows, or one job, on this machine.
@@ -107,6 +111,7 @@ def run_(
         shell=shell,
         shell_at=shell_at,
         quiet=quiet,
+        view="events" if json else "plain" if plain else "auto",
         dry_run=dry_run,
     )
 

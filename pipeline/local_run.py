@@ -41,7 +41,7 @@ from pipeline.runner.run_retention import remove_old_runs, running
 from pipeline.runner.serial_groups import SerialGroups
 from pipeline.runner.snapshot import make_snapshot
 from pipeline.runner.store import Store, hash_name
-from pipeline.runner.view import View
+from pipeline.runner.view import View, ViewKind, open_view
 from pipeline.store_opening import open_store, project_name, store_folder
 from pipeline.terminal import is_interactive
 
@@ -72,6 +72,7 @@ class LocalOptions:
     shell_at: str = ""
     tty: bool = True
     quiet: bool = False
+    view: ViewKind = "auto"
     dry_run: bool = False
 
 
@@ -200,11 +201,11 @@ def _run(
     scratch.mkdir(parents=True)
     scratch.chmod(0o711)
     (home / ".gitignore").write_text("*\n", encoding="utf-8")
-    view = View(run.console, quiet=options.quiet)
+    view = open_view(run.console, options.view, quiet=options.quiet)
     engine = _Engine()
     project = project_name(compiled.values, run.root)
     try:
-        with store.hold_run(record.id, folder), running(folder):
+        with store.hold_run(record.id, folder), running(folder), view:
             _adopt_layers(store, record.id, resumed)
             snapshot = make_snapshot(
                 run.root, scratch, committed=options.committed, commits_changes=compiled.setup
@@ -327,7 +328,7 @@ class _Approvals:
             return True
         if not sys.stdin.isatty():
             return None
-        return self._view.ask(f"approve {name}?")
+        return self._view.ask(f"Approve {name}?")
 
 
 def _show_plan(run: Run, compiled: CompiledConfig, planned: Iterable[PlannedWorkflow]) -> None:

@@ -85,6 +85,7 @@ class Console:
         self._clock = clock
         self._lock = threading.RLock()
         self._prefixes: dict[str, str] = {}
+        self._diverted: Callable[[str], None] | None = None
 
     @property
     def live(self) -> bool:
@@ -113,7 +114,22 @@ class Console:
 
     def line(self, text: str = "") -> None:
         """Print a line of progress."""
-        self._write(self._err, text)
+        if self._diverted is not None:
+            self._diverted(self.masker.mask(text))
+        else:
+            self._write(self._err, text)
+
+    def divert(self, to: Callable[[str], None] | None) -> None:
+        """Hand lines of progress, masked, to something that has the screen; None ends that."""
+        self._diverted = to
+
+    def write_progress(self, text: str) -> None:
+        """Write text that is masked already to where progress goes, as it is."""
+        self._write_masked(self._err, text)
+
+    def write_result(self, text: str) -> None:
+        """Write text that is masked already to where results go, as it is."""
+        self._write_masked(self._out, text)
 
     def info(self, text: str) -> None:
         """Print a step that went by, indented below its phase."""
@@ -179,15 +195,16 @@ class Console:
             self.result(text)
 
     def _write(self, stream: TextIO, text: str) -> None:
-        masked = self.masker.mask(text)
+        self._write_masked(stream, self.masker.mask(text) + "\n")
+
+    def _write_masked(self, stream: TextIO, text: str) -> None:
         with self._lock:
             try:
-                stream.write(masked + "\n")
-                stream.flush()
+                stream.write(text)
             except UnicodeEncodeError:
                 encoding = stream.encoding or "ascii"
-                stream.write(masked.encode(encoding, "replace").decode(encoding) + "\n")
-                stream.flush()
+                stream.write(text.encode(encoding, "replace").decode(encoding))
+            stream.flush()
 
 
 def table_lines(rows: Sequence[Sequence[str]], *, heading: Sequence[str] = ()) -> list[str]:

@@ -93,6 +93,17 @@ class Masker:
         pattern = self._pattern
         return pattern.sub(MASK, text) if pattern else text
 
+    def mask_open(self, text: str) -> str:
+        """Return a text that goes on later without the secrets, nor an end that one may begin with."""
+        masked = self.mask(text)
+        with self._lock:
+            words = tuple(self._words)
+        most = 0
+        for word in words:
+            sizes = range(min(len(word) - 1, len(masked)), most, -1)
+            most = next((size for size in sizes if masked.endswith(word[:size])), most)
+        return masked[: len(masked) - most]
+
     def mask_data(self, value: Any) -> Any:
         """Return a copy of lists and dictionaries whose texts are without the secrets; keys stay."""
         if isinstance(value, str):

@@ -43,7 +43,7 @@ class DebugShell:
             self._open(run, step, f"{step_name(step)!r} failed; leave the shell to go on")
 
     def _open(self, run: JobRun, step: Step, why: str) -> None:
-        with self._one_at_a_time, self._view.paused() as say:
+        with self._one_at_a_time, self._view.paused(run.spec.label) as say:
             self.opened += 1
             say(f"shell in {run.spec.label}: {why}")
             folder = step.options.get("working_directory")

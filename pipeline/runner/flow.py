@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING
 
 from pipeline.config.model import CompiledConfig, Docker, Job, Macos, WorkflowJob
@@ -178,7 +179,7 @@ class Flow:
         for name in job.contexts:
             variables |= request.contexts[name]
         self._results[job.name] = []
-        self._change(job.name, status="running", started_at=time.time(), reason="")
+        self._change(job.name, reason="")
         folder = self._run.take_folder(job.name)
         shown = f"{self._planned.name}/{job.name}" if job.name in self._shared_names else ""
         for index in range(body.parallelism):
@@ -193,7 +194,11 @@ class Flow:
                 folder / str(index) if body.parallelism > 1 else folder,
                 shown,
             )
-            self._run.submit(spec, self._instance_ended)
+            self._run.submit(spec, partial(self._instance_began, job.name), self._instance_ended)
+
+    def _instance_began(self, name: str, at: float) -> None:
+        if self._job(name).started_at is None:
+            self._change(name, status="running", started_at=at)
 
     def _instance_ended(self, result: JobResult) -> None:
         results = self._results[result.name]

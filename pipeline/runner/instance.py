@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -160,7 +161,13 @@ def _containers(machine: Machine, spec: JobSpec, shared: Path) -> DockerSandbox:
     assert isinstance(executor, Docker)
     engine = machine.engine()
     variables = {**machine.variables, **spec.contexts}
-    ensure_images(engine, executor.images, variables, machine.view.note, pull=machine.pull)
+    ensure_images(
+        engine,
+        executor.images,
+        variables,
+        partial(machine.view.note, job=spec.label),
+        pull=machine.pull,
+    )
     binds = [f"{shared}:{_INSIDE}"]
     if any(step.type == "setup_remote_docker" for step in spec.job.steps):
         binds.append(f"{_SOCKET}:{_SOCKET}")

@@ -14,6 +14,7 @@ from pipeline.runner.schedule import Status
 from pipeline.runner.step_log import StepLog
 from pipeline.runner.steps import STEP_FUNCTIONS
 from pipeline.runner.view import View
+from pipeline.runner.view_state import StepStart
 from pipeline.secret import Masker
 
 __all__ = ["run_steps"]
@@ -86,8 +87,10 @@ def _run_step(
 ) -> tuple[StepResult, bool]:
     name = step_name(step, masker.mask)
     path = _log_path(run.spec.folder, number, name)
-    shown = view.step_started(run.spec.label, name)
+    start = StepStart(number, masker.mask(name), step.type, str(step.where), str(path))
+    shown = view.step_started(run.spec, start)
     log = StepLog(path, masker, shown.line)
+    shown.unfinished = log.unfinished
     began, began_at = time.monotonic(), time.time()
     outcome = Outcome()
     status: StepStatus = "success"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -72,6 +73,7 @@ class Runner:
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if kind is not None:
+            self._view.stopping()
             # Leaving the pool waits for what runs: it has to be told to end first.
             self._request.cancel.set()
         try:
@@ -147,12 +149,20 @@ class Runner:
         """Return a folder of its own for a job."""
         return self._folders.take(name)
 
-    def submit(self, spec: JobSpec, then: Callable[[JobResult], None]) -> None:
-        """Run an instance of a job as soon as there is room, and call ``then`` in the run's thread."""
+    def submit(
+        self, spec: JobSpec, begun: Callable[[float], None], then: Callable[[JobResult], None]
+    ) -> None:
+        """Run an instance of a job as soon as there is room.
+
+        Args:
+            spec: the instance.
+            begun: called in the run's thread with the time at which it began, if it did.
+            then: called in the run's thread with how it ended.
+        """
 
         def work() -> None:
             try:
-                result = self._instance(spec)
+                result = self._instance(spec, begun)
             except BaseException as error:
                 failure = error
 
@@ -175,10 +185,12 @@ class Runner:
         # A daemon, since nobody may ever answer; the run can be stopped all the same.
         threading.Thread(target=work, name=f"approval {name}", daemon=True).start()
 
-    def _instance(self, spec: JobSpec) -> JobResult:
+    def _instance(self, spec: JobSpec, begun: Callable[[float], None]) -> JobResult:
         if self._request.cancel.is_set():
             reason = "the run was stopped"
             return JobResult(spec.name, spec.node_index, "canceled", 0.0, reason=reason)
+        began_at = time.time()
+        self._events.put(lambda: begun(began_at))
         self._view.instance_started(spec)
         try:
             result = self._request.run_instance(spec)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections.abc import Callable
@@ -12,6 +13,9 @@ from pipeline.secret import Masker
 
 __all__ = ["StepLog"]
 
+_BETWEEN = "\0\n\0"
+"""Stands between lines while they are masked together, so that no secret reaches over a line's end."""
+_LINE_ENDS = re.compile(r"\r+(?=\n|\Z)")
 _LONGEST_LINE = 64 * 1024
 """Bytes after which a line is cut; twice as many are held back, in which a secret is found whole."""
 
@@ -44,6 +48,7 @@ class StepLog:
         self._on_line = on_line
         self._clock = clock
         self._rest = b""
+        self._last_look = (b"", "")
         self._lock = threading.Lock()
         self.last_output = clock()
 
@@ -53,11 +58,15 @@ class StepLog:
             if self._file.closed:
                 return
             self.last_output = self._clock()
-            *lines, self._rest = (self._rest + chunk).split(b"\n")
-            for line in lines:
-                self._emit(line)
+            end = chunk.rfind(b"\n")
+            if end < 0:
+                self._rest += chunk
+            else:
+                self._emit(self._rest + chunk[:end])
+                self._rest = chunk[end + 1 :]
             if len(self._rest) > 2 * _LONGEST_LINE:
                 self._shorten()
+            self._file.flush()
 
     def say(self, text: str) -> None:
         """Take lines of the runner's own."""
@@ -73,8 +82,32 @@ class StepLog:
             start = end
         self._rest = masked[start:]
 
-    def _emit(self, line: bytes) -> None:
-        masked = self._masked(line.rstrip(b"\r"))
+    def unfinished(self) -> str:
+        """Return the line that has no end yet, but for what a secret may begin with at its end."""
+        rest = self._rest
+        if rest is not self._last_look[0]:
+            text = rest.decode("utf-8", "replace") if rest else ""
+            self._last_look = (rest, self._masker.mask_open(text))
+        return self._last_look[1]
+
+    def _emit(self, block: bytes) -> None:
+        """Put out whole lines; all of them are masked at once, which is many times faster."""
+        text = block.decode("utf-8", "surrogateescape")
+        if "\r" in text:
+            text = _LINE_ENDS.sub("", text)
+        masked = self._masker.mask(text.replace("\n", _BETWEEN))
+        lines = masked.split(_BETWEEN)
+        if max(map(len, lines)) > _LONGEST_LINE // 4:
+            for line in lines:
+                self._put_in_parts(line.encode("utf-8", "surrogateescape"))
+            return
+        raw = "\n".join(lines).encode("utf-8", "surrogateescape")
+        shown = raw.decode("utf-8", "replace")
+        self._file.write(shown.encode() + b"\n")
+        for line in shown.split("\n"):
+            self._on_line(line)
+
+    def _put_in_parts(self, masked: bytes) -> None:
         start = 0
         while len(masked) - start > _LONGEST_LINE:
             end = _boundary(masked, start + _LONGEST_LINE)

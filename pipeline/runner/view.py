@@ -1,47 +1,56 @@
-"""What a person sees of a run: steps as they go, failures unfolded, a table at the end.
+"""What a person sees of a run where nothing can be redrawn: each step as a block when it ends.
 
-With one job at a time in a terminal the output of a step is shown while it comes, and folded to one line
-where it went well; with several at once, or without a terminal, each step is printed as a block when it
-ends.
+The other views, a live one in a terminal and one of events for machines, build on this one. Whoever runs
+jobs calls a view and goes on at once: a thread of its own writes to the screen.
 """
 
 from __future__ import annotations
 
 import sys
 import threading
-from collections import deque
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from pipeline.output import Console, format_duration
 from pipeline.runner.model import JobResult, JobSpec, StepResult
 from pipeline.runner.record import JobRecord, RunRecord, WorkflowRecord
+from pipeline.runner.view_blocks import log_lines, mark, short_name, step_head, unfolded
+from pipeline.runner.view_screen import Printed, Screen
+from pipeline.runner.view_state import RunState, ShownJob, ShownStep, StepStart
+from pipeline.runner.view_summary import summary_lines
+from pipeline.runner.view_text import safe_line
 
-__all__ = ["ShownStep", "View"]
+__all__ = ["View", "ViewKind", "open_view"]
 
-_KEPT_LINES = 400
-"""Last lines of a step that failed, shown again; its log has all."""
+ViewKind = Literal["auto", "plain", "events"]
 
-_MARKS = {
-    "success": ("✓", "green"),
-    "failed": ("✗", "red"),
-    "skipped": ("-", "dim"),
-    "not_run": ("-", "dim"),
-    "canceled": ("!", "yellow"),
-    "on_hold": ("?", "yellow"),
-    "timedout": ("✗", "red"),
-    "waiting": ("·", "dim"),
-    "unauthorized": ("✗", "red"),
-}
+_SHOWN_OF_A_FAILURE = 400
+_SILENCE_S = 30.0
+"""After this long without a word one is printed: CI services end jobs that look dead."""
+
+
+def open_view(console: Console, kind: ViewKind = "auto", *, quiet: bool = False) -> View:
+    """Return the view that fits: a live one in a terminal that shows colours, else a plain one."""
+    if kind == "events":
+        from pipeline.runner.view_events import EventView
+
+        return EventView(console)
+    if kind == "auto" and not quiet and console.live and console.colours_progress:
+        from pipeline.runner.view_live import LiveView, can_be_live
+
+        if can_be_live():
+            return LiveView(console)
+    return View(console, quiet=quiet)
 
 
 class View:
-    """Prints a run.
+    """Prints a run step by step; use it as a context manager.
 
     Args:
-        console: the way to the screen.
+        console: the way to the screen; inside of the block all its lines go through the view.
         quiet: whether the output of steps that go well stays in their logs.
     """
 
@@ -49,19 +58,62 @@ class View:
         self._console = console
         self._quiet = quiet
         self._lock = threading.RLock()
-        self._jobs: set[str] = set()
+        self._asking = threading.Lock()
+        self._state = RunState()
+        self._closed = threading.Event()
+        self._last_word = time.monotonic()
+        self._screen = self._make_screen()
+
+    def _make_screen(self) -> Screen:
+        return Screen(self._console.write_progress, idle=self._still_running)
+
+    def __enter__(self) -> View:
+        self._console.divert(self._put)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Print what is left; what comes later goes to the console itself."""
+        self._closed.set()
+        self._screen.close()
+        self._console.divert(None)
+
+    def flush(self) -> None:
+        """Wait until all that was told so far is on the screen."""
+        self._screen.flush()
+
+    @contextmanager
+    def paused(self, label: str = "") -> Iterator[Callable[[str], None]]:  # noqa: ARG002
+        """Keep still while somebody else has the terminal; yields what prints a line all the same.
+
+        Args:
+            label: the job that it is for; its last step is shown before, where it failed.
+        """
+        with self._screen.silence():
+            yield self._say
+
+    def _say(self, text: str) -> None:
+        self._console.write_progress(self._style(self._console.masker.mask(text), "bold") + "\n")
+
+    # What a run tells.
 
     def run_started(self, record: RunRecord) -> None:
         """Take note of the run."""
 
     def workflow_started(self, workflow: WorkflowRecord) -> None:
         """Print that a workflow is run again."""
+        with self._lock:
+            self._state.begin_workflow(workflow)
         if workflow.attempt > 1:
             text = f"==> {workflow.name}: rerun {workflow.attempt - 1} from where it failed"
-            self._console.line(self._console.style(text, "bold"))
+            self._line(self._style(text, "bold"))
 
-    def job_changed(self, workflow: WorkflowRecord, job: JobRecord) -> None:  # noqa: ARG002
+    def job_changed(self, workflow: WorkflowRecord, job: JobRecord) -> None:
         """Print how a job ended of which nothing was run, and what one waits for."""
+        with self._lock:
+            self._state.change(workflow, job)
         if job.instances or not job.reason or job.status == "running":
             return
         if job.status == "not_run" and not job.reason.startswith("a newer run"):
@@ -71,110 +123,118 @@ class View:
     def instance_started(self, spec: JobSpec) -> None:
         """Print that a job begins."""
         with self._lock:
-            self._jobs.add(spec.label)
-            self._console.line(self._console.style(f"==> {spec.label}", "bold"))
+            self._state.jobs[spec.label] = ShownJob(spec)
+            self._line(self._style(f"==> {spec.label}", "bold"))
 
-    def step_started(self, label: str, name: str) -> ShownStep:
+    def step_started(self, spec: JobSpec, start: StepStart) -> ShownStep:
         """Return what takes the lines of a step."""
-        return ShownStep(self, label, name)
+        step = ShownStep(spec, start, self._step_finished)
+        with self._lock:
+            job = self._state.jobs.get(spec.label)
+            if job is not None:
+                job.step = step
+        return step
+
+    def _step_finished(self, step: ShownStep, result: StepResult) -> None:
+        with self._lock:
+            job = self._state.jobs.get(step.spec.label)
+            if job is not None:
+                job.step = None
+                job.done.append((result, step.count))
+            self._print_step(step, result)
 
     def instance_finished(self, spec: JobSpec, result: JobResult) -> None:
         """Print how a job ended."""
         with self._lock:
-            self._jobs.discard(spec.label)
+            self._state.jobs.pop(spec.label, None)
             self._ended(spec.label, result.status, result.seconds, result.reason)
+
+    def stopping(self) -> None:
+        """Say that the run was told to stop, and what it still waits for."""
+        with self._lock:
+            if self._state.stopping:
+                return
+            self._state.stopping = True
+            waits = ", ".join(self._state.jobs)
+        self._line(self._style(f"==> Stopping{': waiting for ' + waits if waits else ''}", "bold"))
+
+    def run_finished(self, record: RunRecord, folder: Path) -> None:
+        """Print the table of jobs, what failed and why, and where the logs are."""
+        for line in summary_lines(record, folder, self._style):
+            self._line(line)
+
+    def ask(self, question: str) -> bool | None:
+        """Ask at the terminal: whether the answer is yes, or None where there is none."""
+        with self._asking:
+            self._line(f"{question} [y/N] ")
+            self.flush()
+            answer = sys.stdin.readline()
+        return answer.strip().lower() in ("y", "yes") if answer else None
+
+    def note(self, text: str, job: str = "") -> None:
+        """Print a word of the runner's own.
+
+        Args:
+            text: the word.
+            job: the label of the job that it is about.
+        """
+        head = f"{job}: " if job else ""
+        self._line(self._style(f"  {head}{safe_line(text, colours=False)}", "dim"))
+
+    # How it is printed.
+
+    def _line(self, text: str) -> None:
+        self._put(self._console.masker.mask(text))
+
+    def _put(self, what: Printed) -> None:
+        self._last_word = time.monotonic()
+        self._screen.put(what)
+
+    def _style(self, text: str, *styles: str) -> str:
+        return self._console.style(text, *styles)
 
     def _ended(self, label: str, status: str, seconds: float, reason: str) -> None:
         because = f": {reason}" if reason else ""
-        self._console.line(
-            f"{self._mark(status)} {label}: {status} ({format_duration(seconds)}){because}"
+        self._line(
+            f"{mark(status, self._style)} {label}: {status} ({format_duration(seconds)}){because}"
         )
 
-    @contextmanager
-    def paused(self) -> Iterator[Callable[[str], None]]:
-        """Keep still while somebody else has the terminal; yields what prints a line all the same."""
+    def _print_step(self, step: ShownStep, result: StepResult) -> None:
+        several = len(self._state.jobs) > 1
+        prefix = self._style(f"{step.spec.label} | ", "dim") if several else "  "
+        stopped = self._state.stopping and result.status == "failed"
+        self._line(f"{prefix}{step_head(result, self._style, stopped=stopped)}")
+        if stopped or (self._quiet and result.status != "failed"):
+            return
+        count = step.count
+        self._put(lambda: (f"{prefix}    {line}" for line in self._body(result, count)))
+
+    def _body(self, result: StepResult, count: int) -> Iterator[str]:
+        if result.status == "failed":
+            yield from unfolded(result, count, _SHOWN_OF_A_FAILURE, self._style)
+            return
+        for line in log_lines(result.log):
+            yield safe_line(line, colours=self._console.colours_progress)
+
+    def _still_running(self) -> str:
+        """Return a word where nothing was printed for long."""
+        now = time.monotonic()
+        if now - self._last_word < _SILENCE_S:
+            return ""
+        self._last_word = now
         with self._lock:
-            yield lambda text: self._console.line(self._console.style(text, "bold"))
-
-    def ask(self, question: str) -> bool:
-        """Ask at the terminal, and return whether the answer is yes."""
-        self._console.line(f"{question} [y/N] ")
-        return sys.stdin.readline().strip().lower() in ("y", "yes")
-
-    def note(self, text: str) -> None:
-        """Print a word of the runner's own."""
-        self._console.detail(text)
-
-    def _mark(self, status: str) -> str:
-        mark, colour = _MARKS.get(status, ("·", "dim"))
-        return self._console.style(mark, colour)
-
-    def _prefix(self, label: str) -> str:
-        return self._console.style(f"{label} | ", "dim") if len(self._jobs) > 1 else "  "
-
-    def _finish(self, step: ShownStep, result: StepResult) -> None:
-        with self._lock:
-            prefix = self._prefix(step.label)
-            note = self._console.style(f"  {result.note}", "dim") if result.note else ""
-            took = self._console.style(f" ({format_duration(result.seconds)})", "dim")
-            self._console.line(f"{prefix}{self._mark(result.status)} {result.name}{took}{note}")
-            if self._quiet and result.status != "failed":
-                return
-            for line in step.lines:
-                self._console.line(f"{prefix}    {line}")
-            if result.status == "failed":
-                where = f"{prefix}    {self._console.style('written at', 'dim')} {result.where}"
-                self._console.line(where)
-
-    def run_finished(self, record: RunRecord, folder: Path) -> None:
-        """Print the table of jobs, and where the logs are."""
-        rows = [
-            row for flow in record.last_attempts() for job in flow.jobs for row in self._rows(job)
-        ]
-        self._console.line(self._console.style("==> Summary", "bold"))
-        width = max((len(row[0]) for row in rows), default=0)
-        for name, text in rows:
-            self._console.line(f"  {name.ljust(width)}  {text}")
-        for what in record.not_emulated:
-            self._console.detail(f"not as on CircleCI: {what}")
-        self._console.detail(f"in {format_duration(record.seconds)}; logs in {folder}")
-
-    def _rows(self, job: JobRecord) -> Iterator[tuple[str, str]]:
-        if not job.instances:
-            words = f"{job.status}  {format_duration(job.seconds)}  {job.reason}"
-            yield f"{self._mark(job.status)} {job.name}", words.rstrip()
-        for result in job.instances:
-            number = f"[{result.node_index}]" if job.parallelism > 1 else ""
-            words = f"{result.status}  {format_duration(result.seconds)}  {_facts(result)}"
-            yield f"{self._mark(result.status)} {result.name}{number}", words.rstrip()
+            return self._console.masker.mask(still_running(self._state, now))
 
 
-def _facts(result: JobResult) -> str:
-    words = []
-    tests = result.facts.get("tests")
-    if tests:
-        words.append(f"{tests['total']} tests, {tests['failed']} failed")
-    for cache in result.facts.get("caches", ()):
-        if cache["action"] != "saved":
-            words.append("cache hit" if cache["action"] == "restored" else "cache miss")
-    if result.reason:
-        words.append(result.reason)
-    return ", ".join(words)
+def still_running(state: RunState, now: float) -> str:
+    """Return which steps are running, and for how long: ``… still running: test: Run tests (2m 00s)``."""
+    words = [
+        f"{job.label}: {_doing(job)} ({format_duration(now - (job.step or job).began)})"
+        for job in state.jobs.values()
+    ]
+    rest = f" and {len(words) - 5} more" if len(words) > 5 else ""
+    return f"… still running: {', '.join(words[:5])}{rest}" if words else ""
 
 
-@dataclass(slots=True)
-class ShownStep:
-    """The lines of a step, the last of them kept until it ends."""
-
-    view: View
-    label: str
-    name: str
-    lines: deque[str] = field(default_factory=lambda: deque(maxlen=_KEPT_LINES))
-
-    def line(self, text: str) -> None:
-        """Take a line."""
-        self.lines.append(text)
-
-    def finished(self, result: StepResult) -> None:
-        """Print the step."""
-        self.view._finish(self, result)
+def _doing(job: ShownJob) -> str:
+    return short_name(job.step.start.name) if job.step else job.preparing

@@ -73,7 +73,7 @@ class Runs:
             cancel=self.cancel,
         )
         view = View(Console(err=self.screen, colour=False))
-        with Runner(request, view) as runner:
+        with view, Runner(request, view) as runner:
             runner.run(compiled, plan_run(compiled, Choice(), branch="main"), kept)
         return runner.record
 
