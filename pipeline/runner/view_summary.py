@@ -91,7 +91,7 @@ def _rows(job: JobRecord) -> Iterator[tuple[str, str, str, str]]:
         words += [*_facts_of(result), *([result.reason] if result.reason else [])]
         if job.kept_from:
             words.append(f"as in the run {job.kept_from}")
-        took = format_duration(result.seconds)
+        took = format_duration(result.seconds) if result.seconds else ""
         yield result.status, _label(job, result), took, _plain(", ".join(words))
     if not job.instances:
         word = "" if job.status == "success" else job.status.replace("_", " ")
@@ -122,15 +122,15 @@ def _facts(record: RunRecord, jobs: list[JobRecord], style: Style) -> Iterator[s
     """Yield what is told of the run as a whole: where its time went, caches, tests, artifacts."""
     own = [result for job in jobs if not job.kept_from for result in job.instances]
     facts = [
-        ("critical path", _path(record)),
+        ("critical path", [_path(record)]),
         ("slowest steps", _slowest(jobs)),
-        ("caches", _caches(own)),
-        ("tests", _tests(own)),
-        ("artifacts", _artifacts(own)),
+        ("caches", [_caches(own)]),
+        ("tests", [_tests(own)]),
+        ("artifacts", [_artifacts(own)]),
     ]
-    for name, text in facts:
-        if text:
-            yield f"  {style(name.ljust(13), 'dim')}  {_plain(text)}"
+    for name, texts in facts:
+        for number, text in enumerate(filter(None, texts)):
+            yield f"  {style((name if number == 0 else '').ljust(13), 'dim')}  {_plain(text)}"
 
 
 def _path(record: RunRecord) -> str:
@@ -144,11 +144,11 @@ def _path(record: RunRecord) -> str:
     return words
 
 
-def _slowest(jobs: Iterable[JobRecord]) -> str:
+def _slowest(jobs: Iterable[JobRecord]) -> list[str]:
     steps = [
         (
             step.seconds,
-            f"{short_name(step.name)} {format_duration(step.seconds)} ({_label(job, result)})",
+            f"{format_duration(step.seconds)} {_label(job, result)}: {short_name(step.name)}",
         )
         for job in jobs
         if not job.kept_from
@@ -157,7 +157,7 @@ def _slowest(jobs: Iterable[JobRecord]) -> str:
         if step.seconds >= _SLOW_S
     ]
     steps.sort(key=lambda step: -step[0])
-    return ", ".join(text for _, text in steps[:_SLOWEST])
+    return [text for _, text in steps[:_SLOWEST]]
 
 
 def _caches(results: list[JobResult]) -> str:
