@@ -23,6 +23,7 @@ __all__ = [
     "CompileOptions",
     "ci_settings",
     "compile_options",
+    "default_parameters",
     "json_text",
     "named_values",
     "orb_overrides",
@@ -243,6 +244,20 @@ def _as_declared(source: Source, written: Mapping[str, str]) -> dict[str, Any]:
             text = written[name]
             values[name] = values[name] if mismatch(declaration, text) else text
     return values
+
+
+def default_parameters(source: Source) -> dict[str, Any]:
+    """Return the defaults of a configuration's pipeline parameters, as far as they can be read."""
+    from pipeline.config.findings import Report
+    from pipeline.config.nodes import Mapping as MappingNode
+    from pipeline.config.nodes import to_data
+    from pipeline.config.parameters import read_declarations
+    from pipeline.config.reader import read_document
+
+    root = read_document(source, Report())
+    node = root.get("parameters") if type(root) is MappingNode else None
+    declared = read_declarations(node, Report(), pipeline=True)
+    return {name: to_data(one.default) for name, one in declared.items() if one.default is not None}
 
 
 def _parameters_file(run: Run, name: str) -> dict[str, Any]:

@@ -69,11 +69,7 @@ def _continuation_of_run(
         return None
     if not facts.get("accepted") or facts.get("masked"):
         return None
-    passed = facts.get("parameters") or {}
-    # What was passed was not given then: an earlier run's record has the values of both.
-    given = compiling.keywords(source)["parameters"]
-    given = {name: value for name, value in given.items() if name not in passed}
-    found = _continuation(setup, source, passed, compiling, given)
+    found = _continuation(setup, source, facts.get("parameters") or {}, compiling)
     return replace(found, job=str(facts.get("job") or ""))
 
 
@@ -111,13 +107,12 @@ def _continuation(
     source: Source,
     passed: Mapping[str, Any],
     compiling: CompileOptions,
-    given: Mapping[str, Any] | None = None,
 ) -> Continuation:
     compiled = continue_with(
         setup,
         source,
         passed=passed,
-        given=given if given is not None else compiling.keywords(source)["parameters"],
+        given=compiling.keywords(source)["parameters"],
         orbs=compiling.orbs,
         disabled=compiling.disabled,
     )

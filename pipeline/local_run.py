@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline.ci_options import CompileOptions, ci_settings, read_config
+from pipeline.ci_options import CompileOptions, ci_settings, default_parameters, read_config
 from pipeline.config.compiler import compile as compile_config
 from pipeline.config.model import CompiledConfig
 from pipeline.errors import InvalidInput
@@ -47,6 +47,7 @@ from pipeline.terminal import is_interactive
 
 if TYPE_CHECKING:
     from pipeline.command import Run
+    from pipeline.config.nodes import Source
 
 __all__ = ["LocalOptions", "run_locally"]
 
@@ -87,9 +88,9 @@ def run_locally(run: Run, config: str, compiling: CompileOptions, options: Local
         raise InvalidInput("a shell needs a terminal", hint="leave --shell out where there is none")
     refuse_passed(options.continue_, options.passed)
     earlier = find_run(run.root, options.failed)[1] if options.failed else None
-    if earlier is not None:
-        compiling, options = _as_before(earlier, compiling, options)
     source = read_config(run, config or (earlier.config if earlier else ""))
+    if earlier is not None:
+        compiling, options = _as_before(earlier, source, compiling, options)
     written = compile_config(source, **compiling.keywords(source))
     values = written.values
     handed = (
@@ -147,14 +148,19 @@ def _contexts(
 
 
 def _as_before(
-    earlier: RunRecord, compiling: CompileOptions, options: LocalOptions
+    earlier: RunRecord, source: Source, compiling: CompileOptions, options: LocalOptions
 ) -> tuple[CompileOptions, LocalOptions]:
     """Return the options of an earlier run where none are given."""
+    # A default was not given: a setup workflow may pass a value for it.
+    defaults = default_parameters(source)
+    given = {
+        name: value
+        for name, value in earlier.parameters.items()
+        if name not in defaults or defaults[name] != value
+    }
     if not any(asdict(options.choice).values()):
         options = replace(options, choice=Choice(**earlier.choice))
-    compiling = replace(
-        compiling, file_parameters={**earlier.parameters, **compiling.file_parameters}
-    )
+    compiling = replace(compiling, file_parameters={**given, **compiling.file_parameters})
     return compiling, options
 
 

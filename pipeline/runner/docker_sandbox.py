@@ -138,12 +138,21 @@ class DockerSandbox:
         quoted = shlex.quote(path)
         self._as_root(f"mkdir -p {quoted} && chown {self.uid}:{self.gid} {quoted}")
 
-    def link_programs(self, folder: str) -> None:
-        """Put links to the programs of a folder where every image looks for programs."""
-        self._as_root(
+    def link_programs(self, folder: str, *, where_missing: str = "") -> None:
+        """Put links to the programs of a folder where every image looks for programs.
+
+        Those of the folder ``where_missing`` are linked where the image has none of the name there.
+        """
+        command = (
             f"mkdir -p /usr/local/bin && for p in {shlex.quote(folder)}/*; do"
             ' ln -sf "$p" /usr/local/bin/; done'
         )
+        if where_missing:
+            command += (
+                f"; for p in {shlex.quote(where_missing)}/*; do"
+                ' [ -e "/usr/local/bin/${p##*/}" ] || ln -s "$p" /usr/local/bin/; done'
+            )
+        self._as_root(command)
 
     def close(self) -> None:
         """Remove the containers with their volumes."""

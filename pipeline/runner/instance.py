@@ -145,6 +145,7 @@ def _write_scripts(steps: Sequence[Step], shared: Path) -> None:
 
 def _write_programs(folder: Path, names: Sequence[str], script: bytes) -> None:
     folder.mkdir()
+    folder.chmod(0o755)
     for name in names:
         (folder / name).write_bytes(script)
         (folder / name).chmod(0o755)
@@ -236,7 +237,9 @@ def _prepare(run: JobRun, sandbox: Sandbox) -> None:
     if isinstance(sandbox, DockerSandbox):
         sandbox.make_folder(folder)
         with suppress(OrbyardError):
-            sandbox.link_programs(f"{_INSIDE}/bin")
+            # A login shell and sudo make a PATH of their own, on which the folder of PATH is not.
+            web = f"{_INSIDE}/{_WEB_FOLDER}" if "CIRCLE_CONTINUATION_KEY" in run.builtin else ""
+            sandbox.link_programs(f"{_INSIDE}/bin", where_missing=web)
         return
     code, printed = sandbox.capture(["/bin/sh", "-c", 'mkdir -p "$1"', "sh", folder])
     if code:

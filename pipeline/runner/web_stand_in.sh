@@ -1,15 +1,14 @@
 #!/bin/sh
 # `curl` and `wget` as the jobs of a setup workflow see them: a call that continues the pipeline is handed
-# to the runner by the `circleci` program next to this one, all others are made by the real program.
+# to the runner by the `circleci` program, all others are made by the real program.
 
 program=${0##*/}
-folder=${0%/*}
 real=
 IFS_before=$IFS
 IFS=:
 set -f
 for place in $PATH; do
-  [ "$place" -ef "$folder" ] 2>/dev/null || [ "$place" = "$folder" ] && continue
+  [ "$place/$program" -ef "$0" ] && continue # this script, which stands in two places
   if [ -x "$place/$program" ] && [ ! -d "$place/$program" ]; then
     real=$place/$program
     break
@@ -21,7 +20,7 @@ set +f
 for word; do
   case $word in
     */api/v2/pipeline/continue*)
-      "$folder/../bin/circleci" web-call "$program" "${real:+yes}" "$@"
+      "${ORBYARD_AGENT%/*}/bin/circleci" web-call "$program" "${real:+yes}" "$@"
       code=$?
       [ "$code" = 113 ] || exit "$code"
       break

@@ -242,6 +242,24 @@ def test_what_failed_after_the_setup_workflow_runs_again_without_it(checkout: Ch
     assert checkout.statuses() == {"api": "success"}
 
 
+def test_a_setup_workflow_that_failed_runs_again(checkout: Checkout) -> None:
+    write(checkout, f'{POST}; test -n "$FIXED"', {"run-api": True, "of-both": "c"})
+    assert checkout.run("--job", "api").returncode == 1
+    done = checkout.run("--failed", "last", "--env", "FIXED=1")
+    assert done.returncode == 0, done.stderr
+    assert checkout.statuses() == {"generate": "success", "api": "success"}
+
+
+def test_a_login_shell_can_continue(checkout: Checkout) -> None:
+    write(checkout)
+    config = checkout.folder / ".circleci/config.yml"
+    shell = "name: Continue\n          shell: /bin/bash --login -eo pipefail"
+    config.write_text(config.read_text().replace("name: Continue", shell))
+    done = checkout.run()
+    assert done.returncode == 0, done.stderr
+    assert checkout.statuses() == {"generate": "success", "web": "success"}
+
+
 def test_secrets_stay_out_of_what_is_kept(checkout: Checkout) -> None:
     (checkout.folder / "secret.env").write_text("TOKEN=a-very-secret-value\n")
     generate = 'sed -i "s/no curl here/$TOKEN/" next.yml'

@@ -255,6 +255,23 @@ def test_other_calls_are_made_by_the_real_program(job: Job) -> None:
     assert job.api.continuation is None
 
 
+def test_the_scripts_can_stand_in_a_second_place(job: Job) -> None:
+    second = job.folder / "usr-local-bin"
+    second.mkdir()
+    (second / "curl").symlink_to(job.shared / "setup-bin/curl")
+    real = job.folder / "real"
+    real.mkdir()
+    (real / "curl").write_text("#!/bin/sh\necho real\n")
+    (real / "curl").chmod(0o755)
+    others = job.others
+    for path in (f"{second}:{real}", f"{second}:{job.shared}/setup-bin:{real}"):
+        job.others = f"{path}:{others}"
+        done = job.run("curl https://example.com", real=True)
+        assert (done.returncode, done.stdout) == (0, "real\n")
+    assert job.run(f"curl -sd @post.json {URL}", real=True).returncode == 0
+    assert job.api.continuation is not None
+
+
 def test_an_image_without_the_program_is_told(job: Job) -> None:
     tools = job.folder / "tools"
     tools.mkdir()
