@@ -88,17 +88,35 @@ def bring_branches(git: Git, root: Path, clone: Path) -> None:
     To the clone, the origin's branches are the user's local ones. Those that the user's origin has as
     well are replaced by it, but for the one that is checked out: it counts as pushed.
     """
-    if not git.ask(root, "for-each-ref", "--count=1", _ORIGIN):
+    form = "--format=%(objectname) %(refname) %(symref)"
+    listed = git.ask(root, "for-each-ref", form, _ORIGIN)
+    if not listed:
         return
     current = git.ask(root, "symbolic-ref", "--quiet", "--short", "HEAD")
+    updates, default = [], ""
+    for line in listed.splitlines():
+        revision, ref, *symbolic = line.split()
+        if symbolic:
+            default = symbolic[0] if ref == f"{_ORIGIN}HEAD" else default
+        elif ref != f"{_ORIGIN}{current}":
+            updates.append(f"update {ref} {revision}\n")
+    try:
+        git(clone, "update-ref", "--stdin", stdin="".join(updates).encode())
+    except (
+        WorkFailed
+    ):  # The clone has not all objects: git leaves some out in shallow and borrowing ones.
+        _fetch_branches(git, root, clone, current)
+    if default:
+        git(clone, "symbolic-ref", f"{_ORIGIN}HEAD", default)
+
+
+def _fetch_branches(git: Git, root: Path, clone: Path, current: str) -> None:
     left_out = ["HEAD", current] if current else ["HEAD"]
     git(
         clone, "-c", "gc.auto=0", "fetch", "--quiet", "--no-tags", "--update-shallow",
         "--no-write-fetch-head", "--no-recurse-submodules", os.fspath(root.absolute()),
         f"+{_ORIGIN}*:{_ORIGIN}*", *(f"^{_ORIGIN}{name}" for name in left_out),
     )  # fmt: skip
-    if default := git.ask(root, "symbolic-ref", "--quiet", f"{_ORIGIN}HEAD"):
-        git(clone, "symbolic-ref", f"{_ORIGIN}HEAD", default)
 
 
 def origin_branches(git: Git, clone: Path) -> tuple[str, ...]:

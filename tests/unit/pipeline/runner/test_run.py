@@ -15,6 +15,7 @@ import pytest
 from pipeline.config.compiler import compile as compile_config
 from pipeline.errors import WorkFailed
 from pipeline.output import Console
+from pipeline.runner.journal import Journal
 from pipeline.runner.model import JobResult, JobSpec, StepResult
 from pipeline.runner.plan import Choice, plan_run
 from pipeline.runner.record import JobRecord, RunRecord, read_record
@@ -383,6 +384,14 @@ def test_an_error_of_our_own_stops_the_run_and_is_raised(runs: Runs) -> None:
         runs("  w: {jobs: [a, {b: {requires: [a]}}]}")
     assert runs.cancel.is_set()
     assert runs.started == ["a"]
+
+
+def test_a_run_that_an_error_ends_after_its_jobs_is_no_success(tmp_path: Path) -> None:
+    view = View(Console(out=io.StringIO(), err=io.StringIO()))
+    for broken_off, status in [(False, "not_run"), (True, "failed")]:
+        journal = Journal(tmp_path, RunRecord("id"), view)
+        assert journal.close(broken_off=broken_off).status == status
+        assert read_record(tmp_path).status == status
 
 
 def test_an_error_tells_jobs_that_still_run_to_end(runs: Runs) -> None:

@@ -343,6 +343,24 @@ def test_the_branches_of_the_origin_come_along_as_of_the_last_fetch(place: Place
     git(job, "checkout", "--quiet", "other")
 
 
+def test_branches_of_a_shallow_clone_come_along(place: Place) -> None:
+    whole = cloned(place)
+    folder = place.folder / "shallow"
+    git(place.folder, "clone", "--quiet", "--depth=1", "--no-single-branch",
+        f"file://{place.root}", str(folder))  # fmt: skip
+    git(folder, "checkout", "--quiet", "other")
+    shallow = Place(folder, place.folder / "of-shallow")
+    shallow.folder.mkdir()
+    shallow.write("new")
+    job = shallow.checkout(shallow.snapshot(commits_changes=True))
+    assert git(job, "rev-parse", "origin/main") == git(whole.root, "rev-parse", "origin/main")
+    git(job, "checkout", "--quiet", "main")
+    assert git(job, "diff", "--name-only", "--no-renames", "main", "other").split() == [
+        "main.rb",
+        "new",
+    ]
+
+
 def test_the_branch_that_is_checked_out_counts_as_pushed(place: Place) -> None:
     clone = cloned(place)
     git(clone.root, "push", "--quiet", "origin", "feature")
