@@ -40,8 +40,9 @@ __all__ = ["run_"]
         "watch": "run again when files change that a job would check out",
         "quiet": "show the output of failed steps only; the logs have all",
         "plain": "print each step when it ends, as without a terminal, with all of its output",
-        "json": "print events as JSON, one a line, instead; see docs/run-json.md",
-        "dry_run": "only show what would run",
+        "json": "print events as JSON, one a line, instead; with --list or --dry-run what these show",
+        "dry_run": "only show what would run: jobs in their order, steps, caches that are looked for",
+        "list_": "only list the workflows, with what starts here, what does not, and why",
     },
 )
 def run_(
@@ -76,6 +77,7 @@ def run_(
     plain: bool = False,
     json: bool = False,
     dry_run: bool = False,
+    list_: bool = False,
 ) -> None:
     """Run the configuration's workflows, or one job, on this machine.
 
@@ -83,6 +85,7 @@ def run_(
 
       orbyard ci.run --job test --env RAILS_ENV=test
       orbyard ci.run --failed last
+      orbyard ci.run --list --branch main
     """
     from pipeline.ci_options import compile_options
     from pipeline.errors import InvalidInput
@@ -113,6 +116,8 @@ def run_(
         quiet=quiet,
         view="events" if json else "plain" if plain else "auto",
         dry_run=dry_run,
+        list_only=list_,
+        as_json=json,
     )
 
     def once() -> bool:
@@ -127,7 +132,7 @@ def run_(
         )
         return run_locally(run, config, compiling, options)
 
-    if watch:
+    if watch and not (list_ or dry_run):
         from pipeline.watching import run_again_on_changes
 
         run_again_on_changes(run.root, run.console, once)

@@ -73,7 +73,7 @@ def _chosen(compiled: CompiledConfig, options: GraphOptions) -> tuple[WorkflowOv
 def _draw(run: Run, flows: Sequence[WorkflowOverview], options: GraphOptions) -> None:
     from pipeline.runner.graph_model import graph_jobs, make_graph
     from pipeline.runner.graph_text import draw_graph
-    from pipeline.runner.listing import heading_line, left_out_lines
+    from pipeline.runner.listing import heading_lines, left_out_lines
 
     colour = run.console.colours_results
     ascii_only = options.ascii_only or not _can_draw(getattr(sys.stdout, "encoding", None))
@@ -81,13 +81,11 @@ def _draw(run: Run, flows: Sequence[WorkflowOverview], options: GraphOptions) ->
     for number, flow in enumerate(flows):
         if number:
             run.console.result("")
-        run.console.result(heading_line(flow, colour=colour))
         drawing = draw_graph(
             make_graph(graph_jobs(flow.jobs)), width=width, ascii_only=ascii_only, colour=colour
         )
-        for line in drawing:
-            run.console.result(line)
-        for line in left_out_lines(flow, colour=colour):
+        heading = heading_lines(flow, width=width, colour=colour)
+        for line in (*heading, *drawing, *left_out_lines(flow, width=width, colour=colour)):
             run.console.result(line)
 
 

@@ -26,10 +26,10 @@ from pipeline.local_continuation import (
     refuse_passed,
     with_revision,
 )
+from pipeline.local_plan import show_list, show_plan
 from pipeline.run_variables import read_contexts, read_project
 from pipeline.runner.debug_shell import DebugShell
 from pipeline.runner.engine import ContainerEngine, open_engine
-from pipeline.runner.flow import job_record
 from pipeline.runner.instance import Machine, run_instance
 from pipeline.runner.model import JobResult
 from pipeline.runner.plan import Choice, PlannedWorkflow, plan_run
@@ -75,6 +75,8 @@ class LocalOptions:
     quiet: bool = False
     view: ViewKind = "auto"
     dry_run: bool = False
+    list_only: bool = False
+    as_json: bool = False
 
 
 def run_locally(run: Run, config: str, compiling: CompileOptions, options: LocalOptions) -> bool:
@@ -99,6 +101,9 @@ def run_locally(run: Run, config: str, compiling: CompileOptions, options: Local
         else continuation_before(run, written, compiling, options.begin_at, earlier)
     )
     compiled = handed.compiled if handed and handed.compiled else written
+    if options.list_only:
+        show_list(run, compiled, options.choice, as_json=options.as_json)
+        return True
     planned = plan_run(
         compiled,
         chosen_of_setup(compiled, options.choice) if compiled.setup else options.choice,
@@ -109,7 +114,14 @@ def run_locally(run: Run, config: str, compiling: CompileOptions, options: Local
         planned = distinct_names(written, planned)
     resumed = _resumed(run.root, planned, options, earlier)
     if options.dry_run:
-        _show_plan(run, compiled, resumed.workflows)
+        show_plan(
+            run,
+            compiled,
+            resumed.workflows,
+            kept=resumed.kept,
+            approved=options.approve,
+            as_json=options.as_json,
+        )
         return True
     variables = read_project(run, options.env, options.env_file)
     contexts = _contexts(run, compiled, resumed, options)
@@ -335,19 +347,3 @@ class _Approvals:
         if not sys.stdin.isatty():
             return None
         return self._view.ask(f"Approve {name}?")
-
-
-def _show_plan(run: Run, compiled: CompiledConfig, planned: Iterable[PlannedWorkflow]) -> None:
-    for workflow in planned:
-        run.console.result(workflow.name)
-        for job in workflow.jobs:
-            needs = ", ".join(need.name for need in job.requires)
-            kind = job_record(job, compiled).executor or job_record(job, compiled).type
-            run.console.result(f"  {job.name}  {kind}" + (f"  after {needs}" if needs else ""))
-        for name in workflow.left_out:
-            run.console.result(f"  {name}  left out by its filters")
-    if compiled.setup:
-        run.console.result(
-            "then what these jobs generate, which is known when they have run;"
-            " `--continue FILE` shows and runs a configuration that is there already"
-        )

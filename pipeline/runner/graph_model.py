@@ -19,6 +19,7 @@ Details = tuple[tuple[str, str], ...]
 DETAIL_WORDS = (
     "kind",
     "runs in",
+    "services",
     "instances",
     "steps",
     "requires",
@@ -103,6 +104,7 @@ def _details(job: JobOverview) -> Details:
     values = (
         "" if job.kind == "job" else job.kind,
         place,
+        ", ".join(job.services),
         str(job.parallelism) if job.parallelism > 1 else "",
         str(job.steps or ""),
         ", ".join(needs),

@@ -14,7 +14,7 @@ from pipeline.runner.cache_keys import KeyContext, architecture
 from pipeline.runner.job_run import JobRun
 from pipeline.secret import is_masked
 
-__all__ = ["key_context"]
+__all__ = ["key_context", "this_architecture"]
 
 _HASH_LENGTH = 16
 
@@ -32,7 +32,7 @@ def key_context(run: JobRun) -> KeyContext:
         home=run.sandbox.home,
         read_file=lambda path: _read_file(run, path),
         epoch_s=int(time.time()),
-        arch=architecture(platform.machine(), _cpuinfo()),
+        arch=this_architecture(),
     )
 
 
@@ -44,6 +44,11 @@ def _without_secrets(variables: Mapping[str, str]) -> dict[str, str]:
         else value
         for name, value in variables.items()
     }
+
+
+def this_architecture() -> str:
+    """Return what ``{{ arch }}`` is on this machine."""
+    return architecture(platform.machine(), _cpuinfo())
 
 
 def _cpuinfo() -> str:

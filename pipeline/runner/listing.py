@@ -9,12 +9,20 @@ from typing import Any
 from pipeline.runner.canvas import cell_width, plain_text
 from pipeline.runner.overview import JobOverview, WorkflowOverview, statuses_text
 
-__all__ = ["heading_line", "job_data", "left_out_lines", "listing_data", "listing_lines", "styled"]
+__all__ = [
+    "heading_lines",
+    "job_data",
+    "job_notes",
+    "left_out_lines",
+    "listing_data",
+    "listing_lines",
+    "needs_text",
+    "styled",
+]
 
 _STYLES = {"bold": "1", "dim": "2", "yellow": "33", "cyan": "36", "green": "32"}
-_WIDEST_CELL = 48
-"""Columns of a cell beyond which it does not push the others away."""
-_NARROWEST_LAST = 24
+_NARROWEST_LAST = 20
+"""Columns that the last cell of a row has at least; it is wrapped."""
 
 
 def styled(text: str, style: str, *, colour: bool) -> str:
@@ -22,22 +30,25 @@ def styled(text: str, style: str, *, colour: bool) -> str:
     return f"\x1b[{_STYLES[style]}m{text}\x1b[0m" if colour and text else text
 
 
-def heading_line(flow: WorkflowOverview, *, colour: bool = False) -> str:
-    """Return a workflow's name and whether it starts."""
-    name = styled(plain_text(flow.name), "bold", colour=colour)
-    reason = plain_text(flow.reason)
-    style = "green" if flow.state == "starts" else "yellow"
+def heading_lines(flow: WorkflowOverview, *, width: int = 0, colour: bool = False) -> list[str]:
+    """Return a workflow's name and whether it starts, wrapped to a width, or not with 0."""
+    name, reason = plain_text(flow.name), plain_text(flow.reason)
     word = reason if flow.state in ("starts", "scheduled") else f"does not run: {reason}"
-    return f"{name}  {styled(word, style, colour=colour)}"
+    first, *rest = _wrapped(f"{name}  {word}", width, "    ") or [""]
+    style = "green" if flow.state == "starts" else "yellow"
+    if not first.startswith(name):  # The name itself is wider than the terminal.
+        return [first, *rest]
+    head = styled(name, "bold", colour=colour) + styled(first[len(name) :], style, colour=colour)
+    return [head, *(styled(line, style, colour=colour) for line in rest)]
 
 
-def left_out_lines(flow: WorkflowOverview, *, colour: bool = False) -> list[str]:
+def left_out_lines(flow: WorkflowOverview, *, width: int = 0, colour: bool = False) -> list[str]:
     """Return the jobs of a workflow that do not run, each with the reason."""
-    lines = []
+    lines: list[str] = []
     for job in flow.left_out:
         reason = plain_text(job.reason)
         text = f"left out: {plain_text(job.name)}" + (f" ({reason})" if reason else "")
-        lines.append(styled(text, "dim", colour=colour))
+        lines += [styled(line, "dim", colour=colour) for line in _wrapped(text, width, "    ")]
     return lines
 
 
@@ -48,29 +59,25 @@ def listing_lines(
 
     Args:
         flows: the workflows.
-        width: columns that lines are wrapped to; 0 for not at all.
+        width: columns that the lines should fit into; where a table does not, each job has several lines.
+            0 for any width.
         colour: whether to colour.
     """
     lines: list[str] = []
     for flow in flows:
-        lines += [*([""] if lines else []), heading_line(flow, colour=colour)]
-        rows = [_row(job) for job in flow.jobs]
-        rows += [
-            [f"- {plain_text(job.name)}", _left_out_word(job.reason), "", ""]
-            for job in flow.left_out
+        lines += [""] if lines else []
+        lines += heading_lines(flow, width=width, colour=colour)
+        lines += _table([_row(job) for job in flow.jobs], width, colour)
+        lines += [
+            f"  {line}" for line in left_out_lines(flow, width=max(width - 2, 0), colour=colour)
         ]
-        lines += _table(rows, len(flow.jobs), width, colour)
     return lines
 
 
-def _left_out_word(reason: str) -> str:
-    return f"left out: {plain_text(reason)}" if reason else ""
-
-
-def _row(job: JobOverview) -> list[str]:
+def _row(job: JobOverview) -> tuple[str, str, str, str]:
     name = plain_text(job.name) + (f" ×{job.parallelism}" if job.parallelism > 1 else "")
     place = job.executor + (f", {job.resource_class}" if job.resource_class else "")
-    return [f"  {name}", plain_text(place or job.kind), plain_text(needs_text(job)), _notes(job)]
+    return name, plain_text(place or job.kind), plain_text(needs_text(job)), job_notes(job)
 
 
 def needs_text(job: JobOverview) -> str:
@@ -82,8 +89,11 @@ def needs_text(job: JobOverview) -> str:
     return ", ".join(words)
 
 
-def _notes(job: JobOverview) -> str:
+def job_notes(job: JobOverview) -> str:
+    """Return what else there is to say of a job: services, contexts, serial group, filters."""
     notes = []
+    if job.services:
+        notes.append(f"services {', '.join(job.services)}")
     if job.contexts:
         notes.append(f"contexts {', '.join(job.contexts)}")
     if job.serial_group:
@@ -93,22 +103,22 @@ def _notes(job: JobOverview) -> str:
     return plain_text("; ".join(notes))
 
 
-def _table(rows: list[list[str]], running: int, width: int, colour: bool) -> list[str]:
+_HEADING = ("JOB", "RUNS IN", "REQUIRES", "NOTES")
+
+
+def _table(rows: Sequence[tuple[str, str, str, str]], width: int, colour: bool) -> list[str]:
     if not rows:
         return []
-    heading = ["  JOB", "RUNS IN", "REQUIRES", "NOTES"]
-    used = [n for n in range(4) if n < 2 or any(row[n] for row in rows)]
-    widths = [
-        min(_WIDEST_CELL, max(cell_width(row[n]) for row in (heading, *rows[:running])))
-        for n in used
-    ]
-    lines = [styled(_line([heading[n] for n in used], widths), "dim", colour=colour)]
-    for number, row in enumerate(rows):
-        cells = [row[n] for n in used]
-        if number >= running:
-            lines.append(styled(_line([cells[0], cells[1]], widths), "dim", colour=colour))
-        else:
-            lines += _wrapped(cells, widths, width)
+    used = [column for column in range(4) if any(row[column] for row in rows)]
+    cells = [[row[column] for column in used] for row in rows]
+    heading = [_HEADING[column] for column in used]
+    wide = [max(map(cell_width, column)) for column in zip(heading, *cells, strict=True)]
+    last = max(wide[-1] if not width else min(wide[-1], _NARROWEST_LAST), 1)
+    if width and 2 + sum(wide[:-1]) + 2 * len(wide) - 2 + last > width:
+        return _stacked(rows, width)
+    lines = [styled(_line(heading, wide), "dim", colour=colour)]
+    for row in cells:
+        lines += _row_lines(row, wide, width)
     return lines
 
 
@@ -117,25 +127,39 @@ def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
         cell + " " * max(width - cell_width(cell), 0)
         for cell, width in zip(cells, widths, strict=False)
     ]
-    return "  ".join(parts).rstrip()
+    return ("  " + "  ".join(parts)).rstrip()
 
 
-def _wrapped(cells: list[str], widths: Sequence[int], width: int) -> list[str]:
-    """Return a row's lines; what does not fit goes on below its own column."""
-    if not width or cell_width(_line(cells, widths)) <= width:
-        return [_line(cells, widths)]
-    stacks: list[list[str]] = []
-    begin = 0
-    for number, (cell, wide) in enumerate(zip(cells, widths, strict=True)):
-        last = number == len(cells) - 1
-        room = max(width - begin, _NARROWEST_LAST) if last else wide
-        # A name stays whole, so that it can be copied.
-        stacks.append([cell] if number == 0 else textwrap.wrap(cell, room) or [""])
-        begin += wide + 2
-    return [
-        _line([stack[n] if n < len(stack) else "" for stack in stacks], widths)
-        for n in range(max(map(len, stacks)))
-    ]
+def _row_lines(cells: Sequence[str], widths: Sequence[int], width: int) -> list[str]:
+    """Return a row's lines: of its last cell, what does not fit goes on below."""
+    begin = 2 + sum(widths[:-1]) + 2 * len(widths) - 2
+    first, *rest = _wrapped(cells[-1], max(width - begin, 1) if width else 0, "") or [""]
+    return [_line([*cells[:-1], first], widths), *(" " * begin + line for line in rest)]
+
+
+def _stacked(rows: Iterable[tuple[str, str, str, str]], width: int) -> list[str]:
+    """Return each job on a line, and what does not fit there below it."""
+    lines: list[str] = []
+    rows = list(rows)
+    wide = [max(cell_width(row[column]) for row in rows) for column in (0, 1)]
+    for name, place, needs, notes in rows:
+        facts = [f"after {needs}" if needs else "", notes]
+        if sum(wide) + 4 <= width:
+            lines.append(_line([name, place], wide))
+        else:
+            lines.append(f"  {name}")
+            facts.insert(0, place)
+        text = "; ".join(fact for fact in facts if fact)
+        lines += [f"      {line}" for line in _wrapped(text, max(width - 6, 1), "  ")]
+    return lines
+
+
+def _wrapped(text: str, width: int, indent: str) -> list[str]:
+    if not width:
+        return [text]
+    return textwrap.wrap(
+        text, max(width, len(indent) + 1), subsequent_indent=indent, break_on_hyphens=False
+    )
 
 
 # For programs -------------------------------------------------------------------------------------
@@ -165,6 +189,7 @@ def job_data(job: JobOverview) -> dict[str, Any]:
         "name": job.name,
         "kind": job.kind,
         "executor": job.executor,
+        "services": list(job.services),
         "resource_class": job.resource_class,
         "parallelism": job.parallelism,
         "requires": {need.name: list(need.statuses) for need in job.requires},

@@ -49,6 +49,7 @@ class JobOverview:
         name: its final name.
         kind: ``job``, ``approval``, or the job's type where it runs nothing, as ``no-op``.
         executor: where it runs, as ``docker cimg/ruby:3.3``; empty where it runs nothing.
+        services: the images beside that of a docker job.
         resource_class: or "".
         parallelism: how many instances run at once.
         requires: what it waits for; without what filters leave out.
@@ -63,6 +64,7 @@ class JobOverview:
     name: str
     kind: str = "job"
     executor: str = ""
+    services: tuple[str, ...] = ()
     resource_class: str = ""
     parallelism: int = 1
     requires: tuple[JobRequirement, ...] = ()
@@ -117,7 +119,7 @@ def overview(config: CompiledConfig) -> tuple[WorkflowOverview, ...]:
 
 def overview_of(config: CompiledConfig, planned: PlannedWorkflow) -> WorkflowOverview:
     """Return one workflow with the jobs that were chosen of it."""
-    workflow = config.workflows[planned.name]
+    workflow = _written(config, planned)
     state: State = "starts"
     reason = f"starts for {_ref_text(config)}"
     if workflow.schedules:
@@ -133,6 +135,16 @@ def overview_of(config: CompiledConfig, planned: PlannedWorkflow) -> WorkflowOve
         _left_out(config, workflow, planned),
         str(workflow.where),
     )
+
+
+def _written(config: CompiledConfig, planned: PlannedWorkflow) -> Workflow:
+    """Return the workflow that was planned; where it got another name, it is known by its jobs."""
+    found = config.workflows.get(planned.name)
+    if found is not None:
+        return found
+    names = {*(job.name for job in planned.jobs), *planned.left_out}
+    flows = config.workflows.values()
+    return next(flow for flow in flows if names <= {job.name for job in flow.jobs})
 
 
 def pipeline_ref(config: CompiledConfig) -> dict[str, str]:
@@ -168,6 +180,7 @@ def _job(config: CompiledConfig, job: WorkflowJob) -> JobOverview:
         made,
         kind="job" if body.type == "build" else body.type,
         executor=executor_text(body),
+        services=_services(body),
         resource_class=body.resource_class or "",
         parallelism=body.parallelism,
         steps=len(body.steps),
@@ -176,15 +189,21 @@ def _job(config: CompiledConfig, job: WorkflowJob) -> JobOverview:
 
 
 def executor_text(job: Job) -> str:
-    """Return where a job runs: ``docker cimg/ruby:3.3 + postgres:16``."""
+    """Return where a job runs: ``docker cimg/ruby:3.3``."""
     match job.executor:
         case Docker(images):
-            return f"docker {' + '.join(image.image for image in images)}"
+            return f"docker {images[0].image}" if images else "docker"
         case Machine(image):
             return f"machine {image}" if image else "machine"
         case Macos(xcode):
             return f"macos, Xcode {xcode}"
     return ""
+
+
+def _services(job: Job) -> tuple[str, ...]:
+    if not isinstance(job.executor, Docker):
+        return ()
+    return tuple(image.image for image in job.executor.images[1:])
 
 
 def statuses_text(statuses: tuple[str, ...]) -> str:
@@ -228,7 +247,9 @@ def _reason(config: CompiledConfig, job: WorkflowJob) -> str:
 
 
 def _filters_text(filters: Filters) -> str:
-    parts = (_filter_text("branches", filters.branches), _filter_text("tags", filters.tags))
+    # Without a filter for branches a job runs for all of them, also where it has one for tags.
+    branches = filters.branches or (Filter() if filters.tags else None)
+    parts = (_filter_text("branches", branches), _filter_text("tags", filters.tags))
     return "; ".join(part for part in parts if part)
 
 

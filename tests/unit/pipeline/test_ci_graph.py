@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import io
 import json
 import sys
@@ -13,6 +15,7 @@ from xml.etree import ElementTree
 import pytest
 
 from pipeline.program import OrbyardProgram
+from pipeline.runner.store import Store
 
 CONFIG = """\
 version: 2.1
@@ -102,7 +105,7 @@ def test_all_workflows_are_drawn_with_how_they_start(orbyard: Orbyard) -> None:
     done = orbyard("ci.graph", "--all", "--branch", "main")
     assert "nightly  scheduled at 0 3 * * * on main (UTC)" in done.out
     reason = "when: << pipeline.parameters.run-e2e >>, where pipeline.parameters.run-e2e is false"
-    assert f"e2e  does not run: {reason}" in done.out
+    assert f"e2e does not run: {reason}" in " ".join(done.out.split())
     assert "left out: e2e" in done.out
 
 
@@ -156,3 +159,90 @@ def test_wrong_options_are_bad_input(words: tuple[str, ...], said: str, orbyard:
     done = orbyard("ci.graph", *words)
     assert (done.code, done.out) == (2, "")
     assert said in done.err
+
+
+# Lists and plans ----------------------------------------------------------------------------------
+
+
+def test_a_list_says_what_starts_what_does_not_and_why(orbyard: Orbyard) -> None:
+    done = orbyard("ci.run", "--list", "--branch", "feature")
+    assert done.code == 0
+    lines = [" ".join(line.split()) for line in done.out.splitlines()]
+    assert lines[0] == "main starts for branch feature"
+    assert "test ×3 docker cimg/ruby:3.3, large build" in lines
+    assert "hold approval test" in lines
+    assert "left out: deploy (its filters: only branches main)" in lines
+    assert "nightly scheduled at 0 3 * * * on main (UTC)" in lines
+    assert "pipeline.parameters.run-e2e is false" in lines
+
+
+def test_a_list_is_there_also_where_nothing_starts(orbyard: Orbyard) -> None:
+    done = orbyard("ci.run", "--list", "--tag", "v1")
+    assert done.code == 0
+    assert "main  does not run: no job of it is for tag v1" in done.out
+
+
+def test_a_list_of_one_workflow_and_for_programs(orbyard: Orbyard) -> None:
+    done = orbyard("ci.run", "--list", "--workflow", "e2e", "--json")
+    (flow,) = json.loads(done.out)
+    assert (flow["name"], flow["state"], flow["jobs"]) == ("e2e", "skipped", [])
+    done = orbyard("ci.run", "--list", "--workflow", "e3e")
+    assert done.code == 2
+    assert "did you mean 'e2e'?" in done.err
+
+
+def test_a_dry_run_shows_jobs_and_steps_and_leaves_nothing_behind(
+    repository: Path, orbyard: Orbyard
+) -> None:
+    done = orbyard("ci.run", "--dry-run", "--branch", "main", "--approve", "hold")
+    assert done.code == 0
+    assert done.out.splitlines()[:4] == [
+        "main  starts for branch main",
+        "  1  build  docker cimg/ruby:3.3",
+        "     checkout: Checkout code",
+        "     run: make",
+    ]
+    assert "hold  approval: passes by --approve; after test" in done.out
+    assert "caches and workspaces: " in done.err
+    assert not (repository / ".orbyard").exists()
+
+
+def test_a_dry_run_says_which_caches_are_there(
+    repository: Path, orbyard: Orbyard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys = """[
+      'gems-{{ checksum "Gemfile.lock" }}', gems-, 'made-{{ checksum "made.txt" }}',
+      'outside-{{ checksum "../../etc/hostname" }}', 'env-{{ .Environment.X }}', other-]"""
+    saved = """{key: 'gems-{{ checksum "Gemfile.lock" }}', paths: [vendor]}"""
+    steps = f"[checkout, {{restore_cache: {{keys: {keys}}}}}, {{save_cache: {saved}}}]"
+    job = f"{{docker: [{{image: cimg/ruby:3.3}}], steps: {steps}}}"
+    config = f"version: 2.1\njobs: {{build: {job}}}\nworkflows: {{main: {{jobs: [build]}}}}\n"
+    (repository / ".circleci/config.yml").write_text(config)
+    (repository / "Gemfile.lock").write_text("rails\n")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(repository / "cache"))
+    key = f"gems-{_sum(b'rails' + bytes([10]))}"
+
+    before = [line.strip() for line in orbyard("ci.run", "--dry-run").out.splitlines()]
+    assert f"{key}: not stored here" in before
+    assert not (repository / "cache").exists()
+
+    folder = repository / "cache/orbyard/store"
+    store = Store(folder, size_limit_bytes=10**9, warn=pytest.fail)
+    store.save_cache(str(repository.resolve()), key, [bytes(1024)], created_by="a test")
+    after = [line.strip() for line in orbyard("ci.run", "--dry-run").out.splitlines()]
+    assert f"{key}: stored, 0.0 MB" in after
+    assert f"gems-: stored as {key}, 0.0 MB" in after
+    assert 'made-{{ checksum "made.txt" }}' in after
+    assert 'outside-{{ checksum "../../etc/hostname" }}' in after
+    assert "env-{{ .Environment.X }}" in after
+    assert "other-: not stored here" in after
+    assert f"{key}: stored, 0.0 MB, and so kept as it is" in after
+
+
+def _sum(content: bytes) -> str:
+    return base64.b64encode(hashlib.sha256(content).digest()).decode()
+
+
+def test_a_plan_for_programs_has_the_steps_with_all_their_keys(orbyard: Orbyard) -> None:
+    (flow,) = json.loads(orbyard("ci.run", "--dry-run", "--json", "--branch", "main").out)
+    assert flow["jobs"][0]["steps"][1]["options"] == {"command": "make"}
