@@ -20,11 +20,12 @@ from typing import TYPE_CHECKING
 
 from pipeline.ci_settings import CiSettings
 from pipeline.config.model import CompiledConfig, WorkflowJob
-from pipeline.errors import InvalidInput, Location, Problem, did_you_mean
+from pipeline.errors import InvalidInput, Location, OrbyardError, Problem, did_you_mean
+from pipeline.process import ProcessRunner, run_process
 from pipeline.runner.env_file import parse_env_option
 from pipeline.runner.plan import PlannedWorkflow
 from pipeline.secret import MINIMUM_LENGTH, is_masked
-from pipeline.variable_file import read_variable_file
+from pipeline.variable_file import VariableFile, read_variable_file
 
 if TYPE_CHECKING:
     from pipeline.command import Run
@@ -38,6 +39,8 @@ _ALWAYS_THERE = "org-global"
 _MOST_VARIABLES = 100
 _LONGEST_NAME = 200
 _LARGEST_VALUE_BYTES = 32 * 1024
+_NOT_IGNORED = 1
+"""git's exit code; 128 is that of a folder without git."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +78,10 @@ def read_project(run: Run, env: Iterable[str], env_file: str) -> dict[str, str]:
     """
     variables: dict[str, str] = {}
     if env_file:
-        variables |= read_variable_file(run, run.cwd / env_file)
+        variables |= read_variable_file(run, run.cwd / env_file).variables
     elif written := run.settings.get(CiSettings).env_file:
         where = Location("orbyard.yml", key="ci.env_file")
-        variables |= read_variable_file(run, run.root / written, named_at=where)
+        variables |= read_variable_file(run, run.root / written, named_at=where).variables
     for item in env:
         variables |= parse_env_option(item, caller=run.environ)
     _hide(run, variables)
@@ -91,6 +94,8 @@ def read_contexts(
     planned: Sequence[PlannedWorkflow],
     options: Iterable[str],
     approved: Iterable[str] = (),
+    *,
+    process: ProcessRunner = run_process,
 ) -> dict[str, dict[str, str]]:
     """Return the variables of each context that a job of the run asks for.
 
@@ -101,6 +106,7 @@ def read_contexts(
         options: of ``--context``.
         approved: of ``--approve``: what is behind another approval may never run, and its contexts
             may be missing.
+        process: what runs git.
 
     Raises:
         InvalidInput: a context is not given, or its file cannot be read.
@@ -114,12 +120,14 @@ def read_contexts(
     found = find_context_files(run, asked, given)
     _require(run, {name: asked[name] for name in asked if name not in {*found, _ALWAYS_THERE}})
     contexts: dict[str, dict[str, str]] = {_ALWAYS_THERE: {}}
-    for name, file in found.items():
+    for name, place in found.items():
         contexts[name] = {}
-        if file.path is not None:
-            contexts[name] = read_variable_file(run, file.path, named_at=file.where)
-            _hide(run, contexts[name])
-            _tell(run, name, file.path, contexts[name])
+        if place.path is not None:
+            file = read_variable_file(run, place.path, named_at=place.where)
+            contexts[name] = dict(file.variables)
+            _hide(run, file.variables)
+            _tell(run, name, file)
+            _warn_of_plain_text(run, file, place.path, process)
     _warn_of_short(run, contexts)
     return contexts
 
@@ -247,17 +255,16 @@ def _hide(run: Run, variables: Mapping[str, str]) -> None:
         run.console.masker.add(value)
 
 
-def _tell(run: Run, name: str, path: Path, variables: Mapping[str, str]) -> None:
+def _tell(run: Run, name: str, file: VariableFile) -> None:
     """Say where a context comes from, and where it is more than CircleCI would take (R20)."""
-    shown = path.relative_to(run.root) if path.is_relative_to(run.root) else path
-    count = len(variables)
-    run.console.detail(f"context {name}: {count} variable{'s'[: count != 1]} of {shown}")
+    count = len(file.variables)
+    run.console.detail(f"context {name}: {count} variable{'s'[: count != 1]} of {file.name}")
     beyond = []
     if len(name) > _LONGEST_NAME:
         beyond.append(f"its name has {len(name)} characters, and {_LONGEST_NAME} are the most")
     if count > _MOST_VARIABLES:
         beyond.append(f"it has {count} variables, and {_MOST_VARIABLES} are the most")
-    for variable, value in variables.items():
+    for variable, value in file.variables.items():
         size = len(value.encode("utf-8", "surrogateescape"))
         if size > _LARGEST_VALUE_BYTES:
             beyond.append(
@@ -265,6 +272,21 @@ def _tell(run: Run, name: str, path: Path, variables: Mapping[str, str]) -> None
             )
     for reason in beyond:
         run.console.warning(f"CircleCI would not take the context {name}: {reason}")
+
+
+def _warn_of_plain_text(run: Run, file: VariableFile, path: Path, process: ProcessRunner) -> None:
+    """Say where a context lies in plain text among the files that jobs check out."""
+    if file.is_encrypted or not path.is_relative_to(run.root):
+        return
+    try:
+        done = process(["git", "check-ignore", "--quiet", str(path)], cwd=run.root)
+    except OrbyardError:
+        return  # No git, no checkout.
+    if done.exit_code == _NOT_IGNORED:
+        run.console.warning(
+            f"{file.name} is plain text that git does not ignore: every job that checks out gets it",
+            hint=f"put it into .gitignore, or encrypt it: `orbyard secrets.encrypt {file.name} --remove`",
+        )
 
 
 def _warn_of_short(run: Run, contexts: Mapping[str, Mapping[str, str]]) -> None:

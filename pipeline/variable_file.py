@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,15 +22,24 @@ from pipeline.yamlfile import Document, parse_documents
 if TYPE_CHECKING:
     from pipeline.command import Run
 
-__all__ = ["is_encrypted", "read_variable_file"]
+__all__ = ["VariableFile", "is_encrypted", "read_variable_file"]
 
 _YAML_ENDINGS = frozenset({".yml", ".yaml", ".json"})
 _CIPHERTEXT = "ENC[AES256_GCM,"
 _DOTENV_LINE = re.compile(r"(?:export[ \t]+)?[A-Za-z_][^\s:=]*[ \t]*(?:=|\Z)")
 
 
-def read_variable_file(run: Run, path: Path, *, named_at: Location | None = None) -> dict[str, str]:
-    """Return the variables of a file.
+@dataclass(frozen=True, slots=True)
+class VariableFile:
+    """What a file holds: its name in messages, its variables, and whether they lie there encrypted."""
+
+    name: str
+    variables: Mapping[str, str]
+    is_encrypted: bool
+
+
+def read_variable_file(run: Run, path: Path, *, named_at: Location | None = None) -> VariableFile:
+    """Read the variables of a file.
 
     Args:
         run: whose output hides what is decrypted; a bare ``NAME`` is taken from its environment.
@@ -42,14 +52,16 @@ def read_variable_file(run: Run, path: Path, *, named_at: Location | None = None
     """
     name = _name_in_project(run, path)
     text = _read(path, name, named_at)
-    if is_encrypted(path.name, text):
+    encrypted = is_encrypted(path.name, text)
+    if encrypted:
         text = _decrypt(run, path, name)
         is_mapping = not _is_dotenv(text)
     else:
         is_mapping = path.suffix in _YAML_ENDINGS
-    if is_mapping:
-        return _from_mapping(text, name)
-    return read_env_file(text, name, caller=run.environ)
+    variables = (
+        _from_mapping(text, name) if is_mapping else read_env_file(text, name, caller=run.environ)
+    )
+    return VariableFile(name, variables, encrypted)
 
 
 def is_encrypted(name: str, text: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import signal
 import subprocess
 import sys
 import threading
@@ -176,20 +177,26 @@ def test_nothing_secret_is_in_what_a_killed_run_leaves(
         stderr=subprocess.DEVNULL,
         stdin=subprocess.DEVNULL,
     )
-    log = "runs/*/jobs/build/*holds.log"
+    left = {"label": f"orbyard.pid={child.pid}"}
+    try:
+        wait_for_step(checkout, child, "holds")
+        # Any other run would remove the containers of a dead one: they are looked at before it dies.
+        child.send_signal(signal.SIGSTOP)
+        found = docker_engine.api.containers(all=True, filters=left)
+        told = [json.dumps(docker_engine.api.inspect_container(item["Id"])) for item in found]
+    finally:
+        child.kill()
+        child.wait()
+        for item in docker_engine.api.containers(all=True, filters=left):
+            docker_engine.api.remove_container(item["Id"], force=True, v=True)
+    assert len(told) == 2
+    places = [("the engine", "".join(told).encode()), *plain_contents(tmp_path)]
+    assert {place: leak for place, data in places if (leak := found_in(data))} == {}
+
+
+def wait_for_step(checkout: Checkout, child: subprocess.Popen[bytes], name: str) -> None:
     deadline = time.monotonic() + 60
-    while not list((checkout.folder / ".orbyard").glob(log)):
+    while not list((checkout.folder / ".orbyard").glob(f"runs/*/jobs/build/*{name}.log")):
         assert child.poll() is None, "it ended before"
         assert time.monotonic() < deadline, "the step did not begin within a minute"
         time.sleep(0.05)
-    child.kill()
-    child.wait()
-    found = docker_engine.api.containers(all=True, filters={"label": f"orbyard.pid={child.pid}"})
-    try:
-        assert len(found) == 2
-        told = [json.dumps(docker_engine.api.inspect_container(item["Id"])) for item in found]
-        places = [("the engine", "".join(told).encode()), *plain_contents(tmp_path)]
-        assert {place: leak for place, data in places if (leak := found_in(data))} == {}
-    finally:
-        for item in reversed(found):
-            docker_engine.api.remove_container(item["Id"], force=True, v=True)

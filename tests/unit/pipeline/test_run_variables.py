@@ -9,6 +9,7 @@ import pytest
 
 from pipeline.config.compiler import compile as compile_config
 from pipeline.errors import InvalidInput
+from pipeline.process import run_process
 from pipeline.run_variables import read_contexts, read_project
 from pipeline.runner.plan import Choice, plan_run
 from tests.unit.pipeline.variables_run import VariablesRun
@@ -178,6 +179,24 @@ def test_values_too_short_to_be_masked_are_told(tmp_path: Path) -> None:
     said = run.screen.getvalue()
     assert (
         "shorter than 4 characters are not masked in the output: PIN (ci), OFF (production)" in said
+    )
+
+
+def test_plain_text_that_jobs_check_out_is_told(tmp_path: Path) -> None:
+    root = tmp_path / "app"
+    files = {"seen.env": "A=b\n", "ignored.env": "A=b\n", ".gitignore": "/ignored.env\n"}
+    run = VariablesRun(root, {**files, "closed.env.enc": ""}, decrypted={"closed.env.enc": "A=b\n"})
+    (tmp_path / "outside.env").write_text("A=b\n")
+    contexts(run, "ci=seen.env", "production=")
+    assert "git does not ignore" not in run.screen.getvalue(), "there is no git here"
+    run_process(["git", "init", "-q", str(root)])
+    for quiet in ("ignored.env", "closed.env.enc", "../outside.env"):
+        contexts(run, f"ci={quiet}", "production=")
+    assert "git does not ignore" not in run.screen.getvalue()
+    contexts(run, "ci=seen.env", "production=")
+    said = run.screen.getvalue()
+    assert (
+        "seen.env is plain text that git does not ignore: every job that checks out gets it" in said
     )
 
 

@@ -12,12 +12,16 @@ from tests.unit.pipeline.variables_run import VariablesRun
 
 
 def read(root: Path, name: str, text: str | bytes) -> dict[str, str]:
-    return read_variable_file(VariablesRun(root, {name: text}), root / name)
+    file = read_variable_file(VariablesRun(root, {name: text}), root / name)
+    assert (file.name, file.is_encrypted) == (name, False)
+    return dict(file.variables)
 
 
 def decrypt(root: Path, name: str, text: str) -> dict[str, str]:
     run = VariablesRun(root, {name: "sops"}, decrypted={name: text})
-    return read_variable_file(run, root / name)
+    file = read_variable_file(run, root / name)
+    assert (file.name, file.is_encrypted) == (name, True)
+    return dict(file.variables)
 
 
 @pytest.mark.parametrize(
@@ -127,4 +131,4 @@ def test_an_encrypted_file_without_an_orb_for_it_says_so(tmp_path: Path) -> None
 
 def test_a_bare_name_takes_the_callers_value(tmp_path: Path) -> None:
     run = VariablesRun(tmp_path, {"a.env": "MINE\nNOT_THERE\n"}, environ={"MINE": "yes"})
-    assert read_variable_file(run, tmp_path / "a.env") == {"MINE": "yes"}
+    assert read_variable_file(run, tmp_path / "a.env").variables == {"MINE": "yes"}
