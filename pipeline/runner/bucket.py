@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.util import find_spec
+from io import BytesIO
 from typing import Any, BinaryIO
 
 from pipeline.errors import Interrupted, Unavailable, excerpt
@@ -23,6 +24,7 @@ from pipeline.runner.bucket_address import BucketAddress
 __all__ = ["Bucket", "BucketError", "BucketObject", "check_installed"]
 
 _PART = 8 << 20
+_CHUNK = 1 << 18
 _MOST_PARTS = 9_000
 """S3 takes 10,000 parts."""
 _AT_ONCE = 6
@@ -175,18 +177,22 @@ class Bucket:
                 **({"IfMatch": found.etag} if found.etag else {}),
                 Range=f"bytes={start}-{start + length - 1}",
             )
+            came = 0
             with contextlib.closing(answer["Body"]) as body:
-                data = body.read(length + 1)
-        if len(data) != length:
-            raise self._error(f"{found.name} cannot be read", f"{len(data)} of {length} bytes came")
-        os.pwrite(descriptor, data, start)
+                for chunk in body.iter_chunks(_CHUNK):
+                    self._stop_if_cancelled()
+                    os.pwrite(descriptor, chunk[: length - came], start + came)
+                    came += len(chunk)
+        if came != length:
+            raise self._error(f"{found.name} cannot be read", f"{came} of {length} bytes came")
 
     def _put_whole(
         self, name: str, file: BinaryIO, metadata: Mapping[str, str], condition: Mapping[str, str]
     ) -> None:
         file.seek(0)
+        body = _Body(file.read(), self._stop_if_cancelled)
         self._s3(_MOVE_TIMEOUT_S).put_object(
-            **self._named(name), Body=file.read(), Metadata=dict(metadata), **condition
+            **self._named(name), Body=body, Metadata=dict(metadata), **condition
         )
 
     def _put_parts(
@@ -196,9 +202,8 @@ class Bucket:
         upload = s3.create_multipart_upload(**named, Metadata=dict(metadata))["UploadId"]
 
         def send(numbered: tuple[int, tuple[int, int]]) -> dict[str, Any]:
-            self._stop_if_cancelled()
             number, (start, length) = numbered
-            body = os.pread(file.fileno(), length, start)
+            body = _Body(os.pread(file.fileno(), length, start), self._stop_if_cancelled)
             sent = s3.upload_part(**named, UploadId=upload, PartNumber=number, Body=body)
             return {"PartNumber": number, "ETag": sent["ETag"]}
 
@@ -268,6 +273,7 @@ class Bucket:
         except botocore.EndpointConnectionError as error:
             raise self._error(what, "nothing answers there") from error
         except botocore.BotoCoreError as error:
+            self._stop_if_cancelled()  # the SDK wraps what a body raises that it sends
             raise self._error(what, excerpt(str(error))) from error
 
     def _error(
@@ -295,6 +301,18 @@ class Bucket:
 
     def _named(self, name: str) -> dict[str, str]:
         return {"Bucket": self.address.bucket, "Key": self._full_name(name)}
+
+
+class _Body(BytesIO):
+    """What is sent, which looks before each piece whether to go on."""
+
+    def __init__(self, data: bytes, check: Callable[[], None]) -> None:
+        super().__init__(data)
+        self._check = check
+
+    def read(self, size: int | None = -1) -> bytes:
+        self._check()
+        return super().read(size)
 
 
 def _parts(size: int) -> list[tuple[int, int]]:

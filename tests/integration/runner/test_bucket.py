@@ -101,8 +101,10 @@ def test_a_run_that_is_stopped_leaves_no_parts(
     stop = threading.Event()
     stop.set()
     stopped = Bucket(bucket.address, cancelled=stop.is_set)
-    with pytest.raises(Interrupted):
-        upload(stopped, "other", LARGE, tmp_path)
+    for content in (b"small", LARGE):
+        with pytest.raises(Interrupted):
+            upload(stopped, "other", content, tmp_path)
+    assert service.names() == ["team/k"]
     assert service.unfinished_uploads() == []
     with pytest.raises(Interrupted):
         download(stopped, "k", tmp_path)
