@@ -227,13 +227,18 @@ class ContainerEngine:
             self._client.put_archive(container, path, iter(tar))
 
     def get_archive(self, container: str, path: str) -> Iterator[bytes]:
-        """Yield the tar of a file or folder; raises FileNotFoundError."""
+        """Return the tar of a file or folder; raises FileNotFoundError at once, not while it is read."""
         with _wrapped(f"{path} cannot be read"):
             try:
                 stream, _ = self._client.get_archive(container, path, chunk_size=1 << 20)
             except docker.errors.NotFound:
                 raise FileNotFoundError(path) from None
-            yield from stream
+
+        def chunks() -> Iterator[bytes]:
+            with _wrapped(f"{path} cannot be read"):
+                yield from stream
+
+        return chunks()
 
     def remove(self, container: str) -> None:
         """Remove a container with its volumes, running or not; one that is gone is no matter."""
