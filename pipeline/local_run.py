@@ -29,18 +29,22 @@ from pipeline.local_continuation import (
 from pipeline.local_plan import show_list, show_plan
 from pipeline.run_variables import read_contexts, read_project
 from pipeline.runner.debug_shell import DebugShell
+from pipeline.runner.durations import parse_duration
 from pipeline.runner.engine import ContainerEngine, open_engine
 from pipeline.runner.instance import Machine, run_instance
 from pipeline.runner.model import JobResult
 from pipeline.runner.plan import Choice, PlannedWorkflow, plan_run
+from pipeline.runner.project_memory import ProjectMemory
 from pipeline.runner.record import RunRecord
-from pipeline.runner.resume import Resumed, resume_failed, resume_from
+from pipeline.runner.resume import Resumed, failed_tests, resume_failed, resume_from
 from pipeline.runner.run import Runner, RunRequest
 from pipeline.runner.run_folder import find_run, list_runs, new_run_id, runs_folder
 from pipeline.runner.run_retention import remove_old_runs, running
 from pipeline.runner.serial_groups import SerialGroups
 from pipeline.runner.snapshot import make_snapshot
+from pipeline.runner.step_check import check_steps
 from pipeline.runner.store import Store, hash_name
+from pipeline.runner.test_results import CaseResult
 from pipeline.runner.view import View, ViewKind, open_view
 from pipeline.store_opening import open_store, project_name, store_folder
 from pipeline.terminal import is_interactive
@@ -77,6 +81,8 @@ class LocalOptions:
     dry_run: bool = False
     list_only: bool = False
     as_json: bool = False
+    failed_tests: bool = False
+    job_timeout: str = ""
 
 
 def run_locally(run: Run, config: str, compiling: CompileOptions, options: LocalOptions) -> bool:
@@ -89,6 +95,9 @@ def run_locally(run: Run, config: str, compiling: CompileOptions, options: Local
     if (options.shell or options.shell_at) and not is_interactive():
         raise InvalidInput("a shell needs a terminal", hint="leave --shell out where there is none")
     refuse_passed(options.continue_, options.passed)
+    if options.failed_tests and not options.failed:
+        raise InvalidInput("--failed-tests goes with --failed, which says of what run")
+    parse_duration(options.job_timeout or "0", key="--job-timeout")
     earlier = find_run(run.root, options.failed)[1] if options.failed else None
     source = read_config(run, config or (earlier.config if earlier else ""))
     if earlier is not None:
@@ -113,6 +122,12 @@ def run_locally(run: Run, config: str, compiling: CompileOptions, options: Local
     if handed:
         planned = distinct_names(written, planned)
     resumed = _resumed(run.root, planned, options, earlier)
+    check_steps(
+        compiled.jobs[job.name]
+        for workflow in resumed.workflows
+        for job in workflow.jobs
+        if job.name in compiled.jobs
+    )
     if options.dry_run:
         show_plan(
             run,
@@ -137,7 +152,8 @@ def run_locally(run: Run, config: str, compiling: CompileOptions, options: Local
     )
     if handed:
         keep_continuation(run, handed, runs_folder(run.root) / record.id)
-    work = _Work(compiled, resumed, compiling)
+    tests = failed_tests(earlier) if earlier is not None and options.failed_tests else {}
+    work = _Work(compiled, resumed, compiling, tests)
     return _run(run, work, record, options, variables, contexts).is_success
 
 
@@ -148,6 +164,7 @@ class _Work:
     compiled: CompiledConfig
     resumed: Resumed
     compiling: CompileOptions
+    failed_tests: Mapping[str, tuple[CaseResult, ...]]
 
 
 def _contexts(
@@ -222,6 +239,8 @@ def _run(
     view = open_view(run.console, options.view, quiet=options.quiet)
     engine = _Engine()
     project = project_name(compiled.values, run.root)
+    shared = store_folder(run, settings)
+    memory = ProjectMemory(shared / "projects" / hash_name(project))
     try:
         with store.hold_run(record.id, folder), running(folder), view:
             _adopt_layers(store, record.id, resumed)
@@ -243,6 +262,10 @@ def _run(
                 view=view,
                 cancel=cancel,
                 scratch=scratch,
+                memory=memory,
+                timings=memory.timings(),
+                failed_tests=work.failed_tests,
+                job_timeout_s=parse_duration(options.job_timeout or "0"),
                 tty=options.tty,
                 pull=options.pull,
                 shell=_shell(view, options),
@@ -256,9 +279,7 @@ def _run(
                 contexts=contexts,
                 run_instance=lambda spec: run_instance(machine, spec),
                 cancel=cancel,
-                groups=SerialGroups(
-                    store_folder(run, settings) / "serial" / hash_name(project), record.id
-                ),
+                groups=SerialGroups(shared / "serial" / hash_name(project), record.id),
             )
             runner = Runner(request, view)
             try:

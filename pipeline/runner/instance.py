@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import threading
+import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -26,11 +27,13 @@ from pipeline.runner.images import ensure_images
 from pipeline.runner.job import run_steps
 from pipeline.runner.job_run import JobRun
 from pipeline.runner.model import JobResult, JobSpec
+from pipeline.runner.project_memory import ProjectMemory
 from pipeline.runner.resources import resources_of
 from pipeline.runner.sandbox import Sandbox
 from pipeline.runner.snapshot import Snapshot
 from pipeline.runner.stand_in import answer, stand_in_script
 from pipeline.runner.store import Store
+from pipeline.runner.test_results import CaseResult, Timings
 from pipeline.runner.view import View
 from pipeline.runner.web_stand_in import WEB_PROGRAMS, setup_responder, web_script
 from pipeline.secret import Masker
@@ -65,6 +68,10 @@ class Machine:
         shell: opens shells for steps, or None.
         pull: whether to pull images that are there already.
         continuation: what takes the call that continues the pipeline, while setup workflows run.
+        memory: what is known from earlier runs of the project.
+        timings: how long tests took before this run: all nodes of a job split by the same.
+        failed_tests: of jobs, by :meth:`JobSpec.of_workflow`: the only tests that are to be run.
+        job_timeout_s: seconds that a job may take, or None.
     """
 
     engine: Callable[[], ContainerEngine]
@@ -79,18 +86,25 @@ class Machine:
     view: View
     cancel: threading.Event
     scratch: Path
+    memory: ProjectMemory
     tty: bool = True
     pull: bool = False
     shell: DebugShell | None = None
     continuation: ContinuationApi | None = None
-    _numbers: list[int] = field(default_factory=lambda: [0])
+    timings: Timings = field(default_factory=Timings)
+    failed_tests: Mapping[str, tuple[CaseResult, ...]] = field(default_factory=dict)
+    job_timeout_s: float | None = None
+    _builds: dict[Path, tuple[int, int | None, str]] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def next_number(self) -> int:
-        """Return a build number."""
+    def build_of(self, spec: JobSpec) -> tuple[int, int | None, str]:
+        """Return a job's number, that of the branch's last job, and its id: all nodes have the same."""
+        folder = spec.folder.parent if spec.job.parallelism > 1 else spec.folder
         with self._lock:
-            self._numbers[0] += 1
-            return self._numbers[0]
+            if folder not in self._builds:
+                branch = str(self.values.get("pipeline.git.branch") or "")
+                self._builds[folder] = (*self.memory.next_build(branch), str(uuid.uuid4()))
+            return self._builds[folder]
 
 
 def run_instance(machine: Machine, spec: JobSpec) -> JobResult:
@@ -111,7 +125,8 @@ def run_instance(machine: Machine, spec: JobSpec) -> JobResult:
     shared = machine.scratch / uuid.uuid4().hex[:8]
     shared.mkdir(parents=True)
     shared.chmod(0o755)
-    facts = JobFacts()
+    known = spec.of_workflow(spec.name)
+    facts = JobFacts(machine.timings, machine.failed_tests.get(known))
     try:
         respond = setup_responder(api, spec.name) if (api := machine.continuation) else answer
         with AgentServer(shared / "agent", facts, respond=respond) as agent:
@@ -186,12 +201,14 @@ def _containers(machine: Machine, spec: JobSpec, shared: Path) -> DockerSandbox:
 def _job_run(
     machine: Machine, spec: JobSpec, sandbox: Sandbox, inside: str, agent: AgentServer
 ) -> JobRun:
+    number, previous, job_id = machine.build_of(spec)
     build = BuildIdentity(
-        build_number=machine.next_number(),
+        build_number=number,
+        previous_build_number=previous,
         build_url=spec.folder.as_uri() if spec.folder.is_absolute() else str(spec.folder),
         pipeline_id=str(uuid.uuid5(uuid.NAMESPACE_URL, machine.run_id)),
         workflow_id=str(uuid.uuid5(uuid.NAMESPACE_URL, f"{machine.run_id}/{spec.workflow}")),
-        job_id=str(uuid.uuid4()),
+        job_id=job_id,
         workspace_id=str(uuid.uuid5(uuid.NAMESPACE_URL, f"{machine.run_id}/{spec.workflow}")),
         project_id=str(uuid.uuid5(uuid.NAMESPACE_URL, machine.project)),
         organization_id=str(
@@ -228,6 +245,8 @@ def _job_run(
         tty=machine.tty,
         before_step=machine.shell.before if machine.shell else None,
         after_failure=machine.shell.after_failure if machine.shell else None,
+        memory=machine.memory,
+        deadline=time.monotonic() + machine.job_timeout_s if machine.job_timeout_s else None,
     )
 
 

@@ -13,6 +13,7 @@ from typing import Any
 from pipeline.config.model import Step
 from pipeline.runner.environment import job_environment
 from pipeline.runner.model import JobSpec
+from pipeline.runner.project_memory import ProjectMemory
 from pipeline.runner.sandbox import Sandbox
 from pipeline.runner.snapshot import Snapshot
 from pipeline.runner.step_log import StepLog
@@ -60,6 +61,7 @@ class JobRun:
         values: branch, revision and the like, for the keys of caches.
         scratch: a folder inside of the sandbox for the runner's own files.
         cancel: set when the run is stopped.
+        memory: what is remembered of the project.
         halted: tells whether ``circleci step halt`` was called.
         failed: whether a step has failed.
         background: the steps that run beside the others.
@@ -81,6 +83,7 @@ class JobRun:
     scratch: str
     cancel: threading.Event
     halted: Callable[[], bool]
+    memory: ProjectMemory
     failed: bool = False
     tty: bool = True
     background: list[Background] = field(default_factory=list)

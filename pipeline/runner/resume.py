@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from pipeline.config.model import JobRequirement
 from pipeline.errors import InvalidInput
 from pipeline.runner.plan import PlannedWorkflow
 from pipeline.runner.record import JobRecord, RunRecord
+from pipeline.runner.test_results import CaseResult, read_results
 
-__all__ = ["Resumed", "resume_failed", "resume_from"]
+__all__ = ["Resumed", "failed_tests", "resume_failed", "resume_from"]
 
 Kept = Mapping[str, Mapping[str, JobRecord]]
 
@@ -21,6 +23,22 @@ class Resumed:
 
     workflows: tuple[PlannedWorkflow, ...]
     kept: Kept
+
+
+def failed_tests(record: RunRecord) -> dict[str, tuple[CaseResult, ...]]:
+    """Return the tests that failed in a run's jobs, by ``workflow: job``.
+
+    A job that failed without a failed test among its results is not there: all its tests are to run.
+    """
+    found: dict[str, tuple[CaseResult, ...]] = {}
+    for flow in record.last_attempts():
+        for job in flow.jobs:
+            folders = [Path(one.folder) / "test-results" for one in job.instances if one.folder]
+            cases = [case for folder in folders for case in read_results(folder).cases]
+            failed = tuple(case for case in cases if case.failed)
+            if failed and job.status != "success":
+                found[f"{flow.name}: {job.name}"] = failed
+    return found
 
 
 def resume_failed(planned: Iterable[PlannedWorkflow], record: RunRecord) -> Resumed:

@@ -9,7 +9,7 @@ elsewhere, work as well.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -84,8 +84,11 @@ def make_snapshot(
     bring_branches(git, root, clone)
     source = clone if committed else root
     others = [] if committed else ["--others", "--exclude-standard"]
-    names = git(source, "ls-files", "-z", "--cached", *others)
-    taken = _packed(source, _listed(names, source), scratch, clone)
+
+    def listed(folder: Path) -> bytes:
+        return git(folder, "ls-files", "-z", "--cached", *others)
+
+    taken = _packed(source, _with_nested(source, listed), scratch, clone)
     if not commits_changes:
         return taken
     revision = "" if committed else commit_changes(git, root, clone)
@@ -103,6 +106,20 @@ def _listed(output: bytes, folder: Path) -> set[str]:
     """Return git's list without what was deleted from the working tree."""
     names = {os.fsdecode(name).rstrip("/") for name in output.split(b"\0") if name}
     return {name for name in names if os.path.lexists(folder / name)}
+
+
+def _with_nested(folder: Path, listed: Callable[[Path], bytes]) -> Iterator[str]:
+    """Yield the files of a repository and of those inside of it: git lists such a one as a folder.
+
+    Their ``.git`` stays behind. That of a submodule points to where nothing is in a job, and git then
+    refuses to work; without it, it takes the submodule for one that is not checked out.
+    """
+    for name in _listed(listed(folder), folder):
+        inner = folder / name
+        if os.path.lexists(inner / ".git") and not inner.is_symlink():
+            yield from (f"{name}/{file}" for file in _with_nested(inner, listed))
+        else:
+            yield name
 
 
 def _files_below(root: Path) -> Iterator[str]:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 
 from pipeline.config.model import Step
-from pipeline.runner.cache_keys import CacheKeyError, render_key
+from pipeline.runner.cache_keys import MissingChecksumFile, render_key
 from pipeline.runner.job_run import JobRun, Outcome
 from pipeline.runner.key_context import key_context
 from pipeline.runner.relocation import joined, portable_name, relocated
@@ -21,7 +21,7 @@ def save_cache(run: JobRun, step: Step, log: StepLog) -> Outcome:
     """Keep the paths under a key, unless the key is taken: caches are immutable."""
     try:
         key = render_key(str(step.options["key"]), key_context(run))
-    except CacheKeyError as error:
+    except MissingChecksumFile as error:
         log.say(str(error))
         return Outcome(note="skipped")
     paths = _texts(step.options["paths"])
@@ -54,7 +54,7 @@ def restore_cache(run: JobRun, step: Step, log: StepLog) -> Outcome:
     for template in [*_texts(step.options.get("key")), *_texts(step.options.get("keys"))]:
         try:
             keys.append(render_key(template, key_context(run)))
-        except CacheKeyError as error:
+        except MissingChecksumFile as error:
             log.say(str(error))
     started = time.monotonic()
     for key in keys:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import posixpath
+
 from pipeline.config.model import Step
 from pipeline.runner.job_run import JobRun, Outcome
 from pipeline.runner.step_log import StepLog
@@ -14,8 +16,14 @@ __all__ = ["store_test_results"]
 def store_test_results(run: JobRun, step: Step, log: StepLog) -> Outcome:
     """Copy the results, and tell of failures."""
     path = str(step.options["path"])
-    target = run.spec.folder / "test-results"
-    target.mkdir(parents=True, exist_ok=True)
+    name = posixpath.basename(run.absolute(path))
+    if name.startswith("."):
+        log.say(f"Warning: {path} is hidden: CircleCI passes hidden folders and files over")
+        return Outcome(note="hidden")
+    # A step of its own folder each: two may store files of the same name.
+    top = run.spec.folder / "test-results"
+    target = top / str(len(list(top.iterdir())) if top.exists() else 0)
+    target.mkdir(parents=True)
     try:
         unpack_safely(run.sandbox.read_archive(run.absolute(path)), target)
     except FileNotFoundError:
@@ -23,13 +31,13 @@ def store_test_results(run: JobRun, step: Step, log: StepLog) -> Outcome:
         return Outcome(note="nothing there")
     found = read_results(target)
     for warning in found.warnings:
-        log.say(f"Warning: {warning}")
+        log.say(f"Warning: {warning.removeprefix(f'{target}/')}")
     summary = summarise(found.cases)
     word = f"{summary.total} tests, {summary.failed + summary.errors} failed"
     log.say(word)
-    run.facts["tests"] = {
-        "total": summary.total,
-        "failed": summary.failed + summary.errors,
-        "skipped": summary.skipped,
-    }
+    so_far = run.facts.setdefault("tests", {"total": 0, "failed": 0, "skipped": 0})
+    so_far["total"] += summary.total
+    so_far["failed"] += summary.failed + summary.errors
+    so_far["skipped"] += summary.skipped
+    run.memory.note_tests(found.cases)
     return Outcome(note=word)

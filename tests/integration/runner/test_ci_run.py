@@ -134,7 +134,7 @@ workflows:
         "never": "not_run",
     }
     newest = max((checkout.folder / ".orbyard" / "runs").iterdir())
-    assert (newest / "jobs/join/artifacts/joined/out/0").read_text() == "from 0 of 2\n"
+    assert (newest / "jobs/join/artifacts/joined/0").read_text() == "from 0 of 2\n"
 
 
 def test_an_approval_waits_unless_it_is_given(checkout: Checkout) -> None:
