@@ -16,11 +16,12 @@ from pipeline.errors import InvalidInput, did_you_mean
 
 if TYPE_CHECKING:
     from pipeline.command import Run
-    from pipeline.config.nodes import Source
+    from pipeline.config.nodes import Node, Source
     from pipeline.config.orb_references import OrbSources
 
 __all__ = [
     "CompileOptions",
+    "as_declared",
     "ci_settings",
     "compile_options",
     "default_parameters",
@@ -228,18 +229,27 @@ def _as_declared(source: Source, written: Mapping[str, str]) -> dict[str, Any]:
     A value that YAML takes for a number or a boolean stays a text where the configuration declares one,
     since a shell takes away the quotes that would say so.
     """
-    values = {name: _typed(text) for name, text in written.items()}
-    if all(isinstance(value, str) for value in values.values()):
-        return values
+    if all(isinstance(_typed(text), str) for text in written.values()):
+        return {name: _typed(text) for name, text in written.items()}
     from pipeline.config.findings import Report
     from pipeline.config.nodes import Mapping as MappingNode
-    from pipeline.config.parameters import mismatch, read_declarations
     from pipeline.config.reader import read_document
 
     # What is wrong with the document is reported when it is compiled.
     root = read_document(source, Report())
     node = root.get("parameters") if type(root) is MappingNode else None
-    for name, declaration in read_declarations(node, Report(), pipeline=True).items():
+    return as_declared(node, written, pipeline=True)
+
+
+def as_declared(
+    node: Node | None, written: Mapping[str, str], *, pipeline: bool = False
+) -> dict[str, Any]:
+    """Return written values, typed as the ``parameters`` of a document or a job declare them."""
+    from pipeline.config.findings import Report
+    from pipeline.config.parameters import mismatch, read_declarations
+
+    values = {name: _typed(text) for name, text in written.items()}
+    for name, declaration in read_declarations(node, Report(), pipeline=pipeline).items():
         if name in values and mismatch(declaration, values[name]):
             text = written[name]
             values[name] = values[name] if mismatch(declaration, text) else text

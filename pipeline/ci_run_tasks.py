@@ -12,14 +12,26 @@ from pipeline.compile_help import COMPILE_HELP
 __all__ = ["run_"]
 
 
+_TRIGGERS = {
+    "push": "webhook",
+    "api": "api",
+    "schedule": "schedule",
+    "scheduled-pipeline": "scheduled_pipeline",
+}
+"""By what ``--trigger`` says, the pipeline value ``pipeline.trigger_source``."""
+
+
 @command(
     name="run",
     auto_shortflags=False,
-    iterable=["param", "value", "orb", "env", "context", "approve", "passed"],
+    iterable=["job_param", "param", "value", "orb", "env", "context", "approve", "passed"],
     help={
         **COMPILE_HELP,
         "workflow": "run this workflow only",
         "job": "run this job, and what it requires",
+        "trigger": "what starts the pipeline: push, api, schedule (the workflows with a schedule of their"
+        " own) or scheduled-pipeline",
+        "job_param": "a parameter of the job of --job, as name=value; may be given several times",
         "only": "with --job: without what it requires",
         "from_": "begin with this job; what is before it is taken from the last run in which it went well",
         "failed": "run again what did not go well in a run, named by its id or `last`",
@@ -52,7 +64,9 @@ def run_(
     config: str = "",
     workflow: str = "",
     job: str = "",
+    job_param: Iterable[str] | None = None,
     only: bool = False,
+    trigger: str = "push",
     from_: str = "",
     failed: str = "",
     continue_: str = "",
@@ -98,10 +112,13 @@ def run_(
 
     if executor not in ("auto", "docker", "host"):
         raise InvalidInput(f"--executor is auto, docker or host, not {executor!r}")
+    if trigger not in _TRIGGERS:
+        raise InvalidInput(f"--trigger is one of {', '.join(_TRIGGERS)}, not {trigger!r}")
     if jobs < 0:
         raise InvalidInput(f"--jobs is a number of jobs, not {jobs}")
     options = LocalOptions(
-        choice=Choice(workflow, job, only),
+        choice=Choice(workflow, job, only, scheduled=trigger == "schedule"),
+        job_parameters=tuple(job_param or ()),
         begin_at=from_,
         failed=failed,
         continue_=continue_,
@@ -131,7 +148,7 @@ def run_(
             run,
             param=param or (),
             params_file=params_file,
-            value=value or (),
+            value=(f"pipeline.trigger_source={_TRIGGERS[trigger]}", *(value or ())),
             branch=branch,
             tag=tag,
             orb=orb or (),

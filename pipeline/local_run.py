@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.ci_options import CompileOptions, ci_settings, default_parameters, read_config
-from pipeline.config.compiler import compile as compile_config
 from pipeline.config.model import CompiledConfig
 from pipeline.errors import InvalidInput
 from pipeline.local_continuation import (
@@ -26,6 +25,7 @@ from pipeline.local_continuation import (
     refuse_passed,
     with_revision,
 )
+from pipeline.local_job import compile_for_run
 from pipeline.local_plan import show_list, show_plan
 from pipeline.run_variables import read_contexts, read_project
 from pipeline.runner.debug_shell import DebugShell
@@ -61,6 +61,7 @@ class LocalOptions:
     """What ``ci.run`` was asked for; see the task's help."""
 
     choice: Choice
+    job_parameters: tuple[str, ...] = ()
     begin_at: str = ""
     failed: str = ""
     continue_: str = ""
@@ -102,7 +103,7 @@ def run_locally(run: Run, config: str, compiling: CompileOptions, options: Local
     source = read_config(run, config or (earlier.config if earlier else ""))
     if earlier is not None:
         compiling, options = _as_before(earlier, source, compiling, options)
-    written = compile_config(source, **compiling.keywords(source))
+    written = compile_for_run(source, compiling, options.choice, options.job_parameters)
     values = written.values
     handed = (
         continuation_of_file(run, written, compiling, options.continue_, options.passed)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from collections.abc import Mapping as Map
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from pipeline.config.collector import paused_collector
@@ -12,7 +12,7 @@ from pipeline.config.definitions import check_element, read_elements
 from pipeline.config.expanded import ExpandedWorkflow, UnusedWorkflow
 from pipeline.config.findings import ConfigError, Finding, Poisoned, Report, until_exhausted
 from pipeline.config.namespace import Element, Namespace
-from pipeline.config.nodes import Mapping, Mark, Scalar, Source, to_data
+from pipeline.config.nodes import Mapping, Mark, Scalar, Source, from_data, to_data
 from pipeline.config.orb_imports import OrbImporter, as_version
 from pipeline.config.orb_references import NoOrbs, OrbSources
 from pipeline.config.parameters import check_values, read_declarations
@@ -63,6 +63,8 @@ def compile(  # noqa: A001  # the name that users look for
     limits: Limits = Limits(),  # noqa: B008  # frozen
     disabled: Iterable[str] = (),
     all_workflows: bool = False,
+    only_job: str = "",
+    job_parameters: Map[str, Any] | None = None,
 ) -> CompiledConfig:
     """Return what CircleCI would run for a configuration.
 
@@ -77,13 +79,18 @@ def compile(  # noqa: A001  # the name that users look for
         limits: sizes beyond which the configuration is refused.
         disabled: codes of warnings that are not wanted.
         all_workflows: whether to check workflows as well whose condition is false.
+        only_job: a job that takes the place of all workflows, as the only one of a workflow ``job``.
+        job_parameters: that job's parameters.
 
     Raises:
         ConfigError: it cannot be compiled; with everything that is wrong, as far as can be told.
     """
     with paused_collector():
         source = _as_source(source)
-        expanded, report = _run(source, parameters, values, orbs, limits, disabled, all_workflows)
+        alone = (only_job, job_parameters or {}) if only_job else None
+        expanded, report = _run(
+            source, parameters, values, orbs, limits, disabled, all_workflows, alone
+        )
         findings = suppressed(source, report.findings)
         if expanded is None or report.error_count:
             raise ConfigError(findings)
@@ -119,13 +126,14 @@ def _run(
     limits: Limits,
     disabled: Iterable[str],
     all_workflows: bool,
+    alone: tuple[str, Map[str, Any]] | None = None,
 ) -> tuple[_Expanded | None, Report]:
     report = Report(disabled, gives_up=True)
     compilation = Compilation(report, limits, default_values({} if values is None else values))
     expanded = None
     with until_exhausted(report, Mark(source, 1, 1)):
         expanded = _expand(
-            source, compilation, parameters or {}, values, orbs or NoOrbs(), all_workflows
+            source, compilation, parameters or {}, values, orbs or NoOrbs(), all_workflows, alone
         )
     if expanded is not None:
         from pipeline.config.lint import lint
@@ -141,6 +149,7 @@ def _expand(
     values: Map[str, Any] | None,
     orbs: OrbSources,
     all_workflows: bool,
+    alone: tuple[str, Map[str, Any]] | None,
 ) -> _Expanded | None:
     report = compilation.report
     start = Mark(source, 1, 1)
@@ -155,6 +164,8 @@ def _expand(
             "not-a-mapping", f"a configuration is one mapping, found: {yaml_type(root)}", root
         )
         return None
+    if alone is not None:
+        root = _with_one_job(root, *alone)
     version = _read_version(root, report)
     if version is None:
         return None
@@ -174,6 +185,15 @@ def _expand(
     _check_setup(root, workflows, compilation)
     _check_top_level(root, report)
     return _Expanded(root, namespace, workflows, unused, importer, compilation)
+
+
+def _with_one_job(root: Mapping, job: str, parameters: Map[str, Any]) -> Mapping:
+    """Return the document with a workflow of one job in place of its own ones."""
+    mark = root.key_mark("jobs")
+    call: Any = {job: dict(parameters)} if parameters else job
+    workflows = from_data({"job": {"jobs": [call]}}, mark)
+    keys = {**root.keys, "workflows": mark}
+    return replace(root, entries={**root.entries, "workflows": workflows}, keys=keys)
 
 
 def _read_version(root: Mapping, report: Report) -> str | None:

@@ -20,11 +20,13 @@ class Choice:
         workflow: one workflow by its name, or "" for all that this branch or tag starts.
         job: one job by its final name, or "".
         only: whether to run that job without what it requires.
+        scheduled: whether to run what a schedule starts, in place of what a push starts.
     """
 
     workflow: str = ""
     job: str = ""
     only: bool = False
+    scheduled: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,21 +86,22 @@ def plan_run(
     Raises:
         InvalidInput: there is no such workflow or job, or nothing to run.
     """
-    workflows = _workflows(config, choice)
+    workflows = _workflows(config, choice, branch)
     if choice.job:
         return (_job_with_needs(workflows, choice),)
     planned = [plan_workflow(workflow, branch=branch, tag=tag) for workflow in workflows]
     planned = [workflow for workflow in planned if workflow.jobs]
     if not planned:
         what = f"tag {tag!r}" if tag and not branch else f"branch {branch!r}"
+        when = " by a schedule" if choice.scheduled else ""
         raise InvalidInput(
-            f"no workflow runs for the {what}",
+            f"no workflow runs for the {what}{when}",
             hint="see `orbyard ci.run --list`; --branch and --tag choose another one",
         )
     return tuple(planned)
 
 
-def _workflows(config: CompiledConfig, choice: Choice) -> list[Workflow]:
+def _workflows(config: CompiledConfig, choice: Choice, branch: str) -> list[Workflow]:
     if choice.workflow:
         if choice.workflow not in config.workflows:
             _refuse_skipped(config, choice.workflow)
@@ -108,6 +111,12 @@ def _workflows(config: CompiledConfig, choice: Choice) -> list[Workflow]:
                 or f"there are: {', '.join(config.workflows)}",
             )
         return [config.workflows[choice.workflow]]
+    if choice.scheduled and not choice.job:
+        return [
+            flow
+            for flow in config.workflows.values()
+            if any(_matches(schedule.branches, branch) for schedule in flow.schedules)
+        ]
     pushed = [flow for flow in config.workflows.values() if not flow.schedules]
     if not choice.job:
         return pushed
