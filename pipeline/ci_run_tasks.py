@@ -24,7 +24,17 @@ _TRIGGERS = {
 @command(
     name="run",
     auto_shortflags=False,
-    iterable=["job_param", "param", "value", "orb", "env", "context", "approve", "passed"],
+    iterable=[
+        "job_param",
+        "param",
+        "value",
+        "orb",
+        "env",
+        "context",
+        "approve",
+        "passed",
+        "report",
+    ],
     help={
         **COMPILE_HELP,
         "workflow": "run this workflow only",
@@ -57,6 +67,7 @@ _TRIGGERS = {
         "json": "print events as JSON, one a line, instead; with --list or --dry-run what these show",
         "dry_run": "only show what would run: jobs in their order, steps, caches that are looked for",
         "list_": "only list the workflows, with what starts here, what does not, and why",
+        "report": "write a report: a page to FILE.html, JUnit to FILE.xml, both to a folder; repeatable",
     },
 )
 def run_(
@@ -94,6 +105,7 @@ def run_(
     quiet: bool = False,
     plain: bool = False,
     json: bool = False,
+    report: Iterable[str] | None = None,
     dry_run: bool = False,
     list_: bool = False,
 ) -> None:
@@ -109,6 +121,7 @@ def run_(
     from pipeline.errors import InvalidInput
     from pipeline.local_run import LocalOptions, run_locally
     from pipeline.runner.plan import Choice
+    from pipeline.runner.report import read_targets
 
     if executor not in ("auto", "docker", "host"):
         raise InvalidInput(f"--executor is auto, docker or host, not {executor!r}")
@@ -141,6 +154,7 @@ def run_(
         dry_run=dry_run,
         list_only=list_,
         as_json=json,
+        reports=() if dry_run or list_ else read_targets(report or (), run.cwd),
     )
 
     def once() -> bool:
@@ -158,6 +172,7 @@ def run_(
     if watch and not (list_ or dry_run):
         from pipeline.watching import run_again_on_changes
 
-        run_again_on_changes(run.root, run.console, once)
+        written = [target.path for target in options.reports]
+        run_again_on_changes(run.root, run.console, once, outputs=written)
     if not once():
         raise Exit(code=1)

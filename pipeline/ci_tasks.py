@@ -10,6 +10,7 @@ from invoke.exceptions import Exit
 
 from pipeline.ci_cache_tasks import namespace as cache
 from pipeline.ci_graph_tasks import graph
+from pipeline.ci_report_tasks import report
 from pipeline.ci_run_tasks import run_
 from pipeline.command import Run, command
 from pipeline.compile_help import COMPILE_HELP
@@ -239,5 +240,5 @@ def _refuse(run: Run, findings: Iterable[Finding]) -> NoReturn:
     raise Exit(code=2)
 
 
-namespace = Collection("ci", explain, graph, process, run_, schema, validate)
+namespace = Collection("ci", explain, graph, process, report, run_, schema, validate)
 namespace.add_collection(cache)

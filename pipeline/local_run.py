@@ -36,6 +36,7 @@ from pipeline.runner.model import JobResult
 from pipeline.runner.plan import Choice, PlannedWorkflow, plan_run
 from pipeline.runner.project_memory import ProjectMemory
 from pipeline.runner.record import RunRecord
+from pipeline.runner.report import Target, report_run
 from pipeline.runner.resume import Resumed, failed_tests, resume_failed, resume_from
 from pipeline.runner.run import Runner, RunRequest
 from pipeline.runner.run_folder import find_run, list_runs, new_run_id, runs_folder
@@ -84,6 +85,7 @@ class LocalOptions:
     as_json: bool = False
     failed_tests: bool = False
     job_timeout: str = ""
+    reports: tuple[Target, ...] = ()
 
 
 def run_locally(run: Run, config: str, compiling: CompileOptions, options: LocalOptions) -> bool:
@@ -290,6 +292,7 @@ def _run(
                         setup.run_rest(runner, machine, contexts, options.contexts, options.approve)
             finally:
                 view.run_finished(runner.record, folder)
+                report_run(runner.record, folder, options.reports, run.console)
             remove_old_runs(folder.parent, settings.keep_runs, store, run.console.warning)
             return runner.record
     finally:

@@ -23,11 +23,15 @@ class Watcher:
 
     Args:
         root: the project's folder.
+        outputs: files that do not count, since what is run writes them.
         process: runs git.
     """
 
-    def __init__(self, root: Path, *, process: ProcessRunner = run_process) -> None:
+    def __init__(
+        self, root: Path, outputs: Iterable[Path] = (), *, process: ProcessRunner = run_process
+    ) -> None:
         self._root = root
+        self._outputs = {self._relative(os.path.abspath(path)) for path in outputs}
         self._process = process
         self._changes: queue.SimpleQueue[list[str]] = queue.SimpleQueue()
         self._stop = threading.Event()
@@ -47,7 +51,8 @@ class Watcher:
         import watchfiles
 
         def wanted(_change: watchfiles.Change, path: str) -> bool:
-            return self._relative(path).partition("/")[0] not in _OWN
+            name = self._relative(path)
+            return name.partition("/")[0] not in _OWN and _written_as(name) not in self._outputs
 
         # The generator gives an empty set after each timeout, first when it has begun to look.
         for changes in watchfiles.watch(
@@ -93,7 +98,12 @@ class Watcher:
 
 
 def run_again_on_changes(
-    root: Path, console: Console, once: Callable[[], object], *, own_changes: bool = False
+    root: Path,
+    console: Console,
+    once: Callable[[], object],
+    *,
+    outputs: Iterable[Path] = (),
+    own_changes: bool = False,
 ) -> None:
     """Run something now and after each change, until Ctrl-C; what fails is told, and ends nothing.
 
@@ -101,12 +111,13 @@ def run_again_on_changes(
         root: the project's folder.
         console: where it is told what is waited for.
         once: what is run.
+        outputs: files that it writes.
         own_changes: whether it changes files of the folder itself, which then do not count.
 
     Raises:
         KeyboardInterrupt: at Ctrl-C.
     """
-    with Watcher(root) as watcher:
+    with Watcher(root, outputs) as watcher:
         while True:
             try:
                 once()
@@ -116,6 +127,14 @@ def run_again_on_changes(
                 watcher.forget()
             console.line(console.style("==> waiting for changes; Ctrl-C ends", "bold"))
             console.line(console.style(f"==> changed: {_names(watcher.wait())}", "bold"))
+
+
+def _written_as(name: str) -> str:
+    """Return the file that a file in the making is for: ``reports/.report.html.x1y2`` is a report."""
+    folder, slash, last = name.rpartition("/")
+    if last.startswith(".") and last.count(".") > 2:
+        last = last[1:].rpartition(".")[0]
+    return folder + slash + last
 
 
 def _names(paths: Iterable[str]) -> str:

@@ -17,6 +17,8 @@ from typing import Any, NoReturn
 
 import pytest
 
+from tests.browser import Browser, find_browser, start_browser
+
 REQUIRE_ALL = os.environ.get("ORBYARD_TESTS_REQUIRE") == "all"
 PROJECT = Path(__file__).resolve().parent.parent
 
@@ -145,6 +147,17 @@ def kms() -> Iterator[KmsStandIn]:
         server.stop()
 
 
+@pytest.fixture(scope="session")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    """A headless Chromium."""
+    found = find_browser()
+    if found is None:
+        missing("no browser: chromium and chromedriver (Debian: chromium, chromium-driver)")
+    started = start_browser(*found, tmp_path_factory.mktemp("profile"))
+    yield started
+    started.close()
+
+
 @pytest.fixture(autouse=True)
 def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep the developer's own ORBYARD_* variables out of the tests."""
@@ -160,6 +173,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         "registry": "registry",
         "kubeconfig": "cluster",
         "kms": "kms",
+        "browser": "browser",
     }
     for item in items:
         for fixture in getattr(item, "fixturenames", ()):

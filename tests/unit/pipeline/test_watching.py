@@ -38,6 +38,19 @@ def test_files_that_change_are_told_and_ignored_ones_are_not(root: Path) -> None
     }
 
 
+def test_files_that_are_written_by_what_is_run_do_not_count(root: Path) -> None:
+    report = root / "reports" / "run.html"
+    report.parent.mkdir()
+    with Watcher(root, [report]) as watcher:
+        (report.parent / ".run.html.x1y2").write_text("")
+        (report.parent / ".run.html.x1y2").replace(report)
+        (root / "app" / "model.rb").write_text("")
+        changed: set[str] = set()
+        while "app/model.rb" not in changed:
+            changed |= set(watcher.wait())
+    assert not [path for path in changed if "run.html" in path]
+
+
 def test_it_runs_again_after_a_change_and_after_a_failure(root: Path) -> None:
     screen = io.StringIO()
     runs: list[int] = []
