@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from pipeline.runner.bucket_address import check_endpoint, check_store
 from pipeline.settings import setting
@@ -80,6 +80,38 @@ class CiSettings:
         doc="Runs whose folder in `.orbyard/runs`, with logs and artifacts, and whose workspace are"
         " kept; at the end of a run older ones go, except those that still run.",
         parse=_at_least_one,
+    )
+    machine: Literal["host", "container"] = setting(
+        "host",
+        doc="Where `ci.run` runs machine jobs: on this machine itself, in a folder of their own, with its "
+        "programs; or in a container of `ci.machine_image` with a Docker daemon of its own, as a virtual "
+        "machine would be. The host by default, since no image has all that CircleCI's machines have.",
+    )
+    machine_image: str = setting(
+        "",
+        doc="The image for machine jobs in containers; it has dockerd, docker, bash and what the jobs use.",
+        example="127.0.0.1:5000/ci-machine:1",
+    )
+    remote_docker: Literal["socket", "dind"] = setting(
+        "socket",
+        doc="What `setup_remote_docker` gives: the engine of this machine by its socket, which is fast and "
+        "has all your images; or a Docker daemon of the job's own, whose images, containers, volumes and "
+        "networks go with the job.",
+    )
+    dind_image: str = setting(
+        "docker:dind", doc="The image of jobs' own Docker daemons; it has dockerd and docker."
+    )
+    platform: str = setting(
+        "",
+        doc="The platform of all images, as `linux/amd64`, where `--platform` gives no other. By default "
+        "the engine's own, or else the one that there is, emulated.",
+        example="linux/amd64",
+    )
+    ssh_keys: Mapping[str, str] = setting(
+        factory=dict,
+        doc="Files of private keys for `add_ssh_keys`, by the fingerprint that the configuration names. "
+        "They stay where they are: jobs get signatures. Keys of your ssh agent need not be named.",
+        example={"SHA256:jLV2qdNeHoNkWT8KJVVLjKHqIGKEW3FVNfVQ0SVzjPw": "~/.ssh/deploy"},
     )
 
 

@@ -27,11 +27,18 @@ from pipeline.local_continuation import (
 )
 from pipeline.local_job import compile_for_run
 from pipeline.local_plan import show_list, show_plan
+from pipeline.run_executors import (
+    SharedEngine,
+    clear_left_over,
+    executor_options,
+    make_scratch,
+)
 from pipeline.run_variables import read_contexts, read_project
 from pipeline.runner.debug_shell import DebugShell
 from pipeline.runner.durations import parse_duration
-from pipeline.runner.engine import ContainerEngine, open_engine
-from pipeline.runner.instance import Machine, run_instance
+from pipeline.runner.images import Images
+from pipeline.runner.instance import run_instance
+from pipeline.runner.machine import Machine
 from pipeline.runner.model import JobResult
 from pipeline.runner.plan import Choice, PlannedWorkflow, plan_run
 from pipeline.runner.project_memory import ProjectMemory
@@ -73,6 +80,8 @@ class LocalOptions:
     approve: tuple[str, ...] = ()
     at_once: int = 0
     executor: str = "auto"
+    platform: str = ""
+    ssh_agent: bool = False
     committed: bool = False
     pull: bool = False
     shell: bool = False
@@ -235,12 +244,14 @@ def _run(
     store = open_store(run, cancelled=cancel.is_set)
     home = run.root / ".orbyard"
     folder = runs_folder(run.root) / record.id
-    scratch = folder / "scratch"
-    scratch.mkdir(parents=True)
-    scratch.chmod(0o711)
+    executors = executor_options(
+        run, options.executor, options.platform, ssh_agent=options.ssh_agent
+    )
+    clear_left_over(run.root)
+    scratch = make_scratch(folder)
     (home / ".gitignore").write_text("*\n", encoding="utf-8")
     view = open_view(run.console, options.view, quiet=options.quiet)
-    engine = _Engine()
+    engine = SharedEngine(run.environ)
     project = project_name(compiled.values, run.root)
     shared = store_folder(run, settings)
     memory = ProjectMemory(shared / "projects" / hash_name(project))
@@ -254,7 +265,8 @@ def _run(
             setup = SetupPhase(run, compiled, work.compiling, options.choice, folder)
             machine = Machine(
                 engine=engine,
-                executor=options.executor,
+                options=executors,
+                images=Images(cancel, executors.platform, options.pull),
                 store=store,
                 snapshot=snapshot,
                 run_id=record.id,
@@ -270,7 +282,6 @@ def _run(
                 failed_tests=work.failed_tests,
                 job_timeout_s=parse_duration(options.job_timeout or "0"),
                 tty=options.tty,
-                pull=options.pull,
                 shell=_shell(view, options),
                 continuation=setup.api() if compiled.setup else None,
             )
@@ -328,35 +339,6 @@ def _layers(result: JobResult) -> int:
     return sum(
         step.type == "persist_to_workspace" and step.status == "success" for step in result.steps
     )
-
-
-class _Engine:
-    """Connects to Docker when a job first needs it."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._found: ContainerEngine | None = None
-
-    def __call__(self) -> ContainerEngine:
-        with self._lock:
-            if self._found is None:
-                self._found = open_engine()
-                self._found.remove_left_over(_is_alive)
-            return self._found
-
-    def close(self) -> None:
-        if self._found is not None:
-            self._found.close()
-
-
-def _is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return pid > 0
 
 
 class _Approvals:

@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import IO, Protocol
 
@@ -34,6 +34,9 @@ __all__ = [
 
 _GRACE_S = 5.0
 """Seconds between SIGTERM and SIGKILL for a program that has to stop."""
+_DRAIN_S = 0.5
+"""Seconds without output after which no more is waited for of a program that has ended: what it left
+running in the background may keep its output open for ever."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +110,7 @@ def run_process(
     on_line: Callable[[str], None] | None = None,
     on_output: Callable[[bytes], None] | None = None,
     cancel: threading.Event | None = None,
+    tty: bool = False,
 ) -> Completed:
     """Run a program to its end; a non-zero exit code is a result, not an error.
 
@@ -121,17 +125,20 @@ def run_process(
         on_output: called with each piece of both as it comes and in its order, in place of
             ``on_line``.
         cancel: stops the program when set.
+        tty: with ``on_output``: whether its output goes to a terminal. It has none to read from, so a
+            program that asks its user something does not wait for ever.
 
     Raises:
         Unavailable: there is no such program.
         TimeLimitExceeded: it took longer than ``timeout_s``.
         Interrupted: ``cancel`` was set.
     """
+    terminal = _Terminal() if tty and on_output is not None else None
     try:
         child = subprocess.Popen(
             list(argv),
             stdin=subprocess.PIPE if stdin is not None else subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
+            stdout=subprocess.PIPE if terminal is None else terminal.inner,
             stderr=subprocess.PIPE if on_output is None else subprocess.STDOUT,
             env=dict(env) if env is not None else None,
             cwd=cwd,
@@ -143,11 +150,33 @@ def run_process(
         ) from error
     except PermissionError as error:
         raise Unavailable(f"the program {argv[0]!r} may not be run: permission denied") from error
+    finally:
+        if terminal is not None:
+            os.close(terminal.inner)
+    if terminal is not None:
+        child.stdout = terminal.outer
     try:
         return _supervise(child, tuple(argv), stdin, timeout_s, on_line, on_output, cancel)
     except BaseException:
         _stop(child)
         raise
+
+
+class _Terminal:
+    """A pseudo-terminal: the program's end, and ours to read from."""
+
+    def __init__(self) -> None:
+        import fcntl
+        import pty
+        import struct
+        import termios
+
+        outer, self.inner = pty.openpty()
+        self.outer: IO[bytes] = open(outer, "rb")  # noqa: SIM115  # closed by its reader
+        modes = termios.tcgetattr(self.inner)
+        modes[1] &= ~termios.OPOST  # line ends stay as they are written
+        termios.tcsetattr(self.inner, termios.TCSANOW, modes)
+        fcntl.ioctl(self.inner, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
 
 
 def run_interactive(
@@ -274,9 +303,9 @@ def _supervise(
     pipes = [(child.stdout, out)]
     if child.stderr is not None:
         pipes.append((child.stderr, err))
+    taken = _Counted(on_output) if on_output is not None else None
     workers = [
-        threading.Thread(target=_read, args=(*pipe, on_line, on_output), daemon=True)
-        for pipe in pipes
+        threading.Thread(target=_read, args=(*pipe, on_line, taken), daemon=True) for pipe in pipes
     ]
     if stdin is not None:
         assert child.stdin is not None
@@ -286,10 +315,37 @@ def _supervise(
         worker.start()
     _wait(child, argv, timeout_s, cancel)
     for worker in workers:
-        worker.join(timeout=_GRACE_S)
+        if taken is None:
+            worker.join(timeout=_GRACE_S)
+        else:
+            taken.drain(worker)
     if failures:
         raise failures[0]
     return Completed(argv, child.returncode, bytes(out), bytes(err))
+
+
+class _Counted:
+    """Hands output on, and knows whether any came."""
+
+    def __init__(self, take: Callable[[bytes], None]) -> None:
+        self._take = take
+        self._pieces = 0
+        self._busy = False
+
+    def __call__(self, piece: bytes) -> None:
+        self._busy = True
+        try:
+            self._take(piece)
+        finally:
+            self._pieces += 1
+            self._busy = False
+
+    def drain(self, worker: threading.Thread) -> None:
+        """Wait for a reader's end, or until nothing comes any more."""
+        before = -1
+        while worker.is_alive() and (self._busy or before != self._pieces):
+            before = self._pieces
+            worker.join(timeout=_DRAIN_S)
 
 
 def _wait(
@@ -323,8 +379,10 @@ def _read(
     with pipe:
         if on_line is None or on_output is not None:
             take = sink.extend if on_output is None else on_output
-            while chunk := pipe.read1(65536):  # type: ignore[attr-defined]  # BufferedReader
-                take(chunk)
+            # A terminal whose other end is closed is an error to Linux, not an end.
+            with suppress(OSError):
+                while chunk := pipe.read1(65536):  # type: ignore[attr-defined]  # BufferedReader
+                    take(chunk)
             return
         for raw in pipe:
             on_line(raw.decode("utf-8", "replace").rstrip("\r\n"))

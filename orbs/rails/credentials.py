@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from orbs.rails.endpoint import docker_config_folder
+from pipeline.docker_endpoint import docker_config_folder
 from pipeline.errors import InvalidInput, Location, Unavailable, excerpt
 from pipeline.process import ProcessRunner, run_process
 from pipeline.secret import Masker, Secret

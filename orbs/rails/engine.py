@@ -28,7 +28,6 @@ import docker.tls
 import docker.types
 import requests.exceptions
 
-from orbs.rails.endpoint import Endpoint, find_endpoint
 from orbs.rails.engine_answers import (
     follow_build,
     noticing_errors,
@@ -37,6 +36,7 @@ from orbs.rails.engine_answers import (
     split_reference,
 )
 from orbs.rails.engine_types import ContainerSpec, EngineError, ImageInfo, ListedImage, VolumeInfo
+from pipeline.docker_endpoint import Endpoint, find_endpoint
 from pipeline.errors import OrbyardError, Unavailable, excerpt
 
 __all__ = ["Engine", "open_engine"]

@@ -1,9 +1,9 @@
-"""A job's containers: the first image runs the steps, the others are services in its network."""
+"""The primary container of a job, in which its steps run; see :class:`~.sandbox.Sandbox`."""
 
 from __future__ import annotations
 
 import io
-import os
+import re
 import shlex
 import tarfile
 import threading
@@ -11,37 +11,57 @@ import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import Protocol
 
-from pipeline.config.model import DockerImage
-from pipeline.errors import OrbyardError, WorkFailed
-from pipeline.runner.engine import PID_LABEL, RUN_LABEL, ContainerEngine, ContainerSpec
-from pipeline.runner.environment import environment_text
+from pipeline.errors import Interrupted, OrbyardError, WorkFailed
+from pipeline.runner.engine import ContainerEngine
 from pipeline.runner.relocation import below_root, joined, renamed
 from pipeline.runner.resources import Resources
 
-__all__ = ["DockerSandbox", "open_docker_sandbox"]
+__all__ = ["DockerSandbox", "Part"]
 
-_KEEP_ALIVE = ("/bin/sh", "-c", "trap 'exit 0' TERM INT; while :; do sleep 3600 & wait $!; done")
-_FACTS = (
-    'printf "%s\\n" "$HOME" "$(id -u)" "$(id -g)" "$PATH"; test -x /bin/bash && echo bash; true'
-)
 _STOPPED = 130
+_KILLED = 137
+_OOM_FILES = "/sys/fs/cgroup/memory.events /sys/fs/cgroup/memory/memory.oom_control"
+"""Where cgroup v2 and v1 count the programs that were ended for want of memory."""
+
+
+class Part(Protocol):
+    """Something that ends with the job: its services, its Docker daemon."""
+
+    def close(self) -> None:
+        """End it."""
 
 
 @dataclass(slots=True)
 class DockerSandbox:
-    """The running containers of a job; see :class:`~pipeline.runner.sandbox.Sandbox`."""
+    """A running container with what belongs to it.
+
+    Attributes:
+        engine: the engine.
+        primary: the container's id.
+        user: as the configuration has it; empty for the image's.
+        cancel: set when the run is stopped.
+        resources: the container's limits.
+        before: what is closed before the container is, as its services.
+        after: what is closed when it is gone, as the volumes that it has.
+        sync: brings over what the job has told the runner, where they share no folder.
+    """
 
     engine: ContainerEngine
     primary: str
-    services: list[str]
     user: str
+    cancel: threading.Event = field(default_factory=threading.Event)
+    resources: Resources = field(default_factory=Resources)
+    before: list[Part] = field(default_factory=list)
+    after: list[Part] = field(default_factory=list)
+    sync: Callable[[], None] = lambda: None
     home: str = "/root"
     uid: int = 0
     gid: int = 0
     has_bash: bool = False
     path: str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-    _environment: Mapping[str, str] = field(default_factory=dict)
+    _oom_kills: int = 0
 
     def run(
         self,
@@ -53,7 +73,7 @@ class DockerSandbox:
         cancel: threading.Event | None = None,
         tty: bool = False,
     ) -> int:
-        """Run a program in the primary container."""
+        """Run a program in the container."""
         mark = f"/tmp/.orbyard-{uuid.uuid4().hex[:12]}"  # noqa: S108  # inside of the container
         wrapped = ["/bin/sh", "-c", f'echo $$ > {mark}; exec "$@"', "sh", *argv]
         execution, output = self.engine.execute(
@@ -72,7 +92,47 @@ class DockerSandbox:
             ended.set()
         if cancel is not None and cancel.is_set():
             return _STOPPED
-        return self.engine.exit_code(execution)
+        try:
+            code = self.engine.exit_code(execution)
+        except WorkFailed:
+            raise self._lost() from None
+        if code == _KILLED:
+            state = self.engine.state(self.primary)
+            if state is None or not state.running:
+                raise self._lost()
+        if code:
+            self._tell_of_memory(on_output)
+        return code
+
+    def _lost(self) -> WorkFailed:
+        state = self.engine.state(self.primary)
+        if state is None:
+            return WorkFailed("the job's container was removed while the step ran")
+        if state.oom_killed:
+            return WorkFailed(self._out_of_memory())
+        return WorkFailed(
+            f"the job's container ended with exit code {state.exit_code} while the step ran",
+            details=self.engine.last_output(self.primary).decode(errors="replace").splitlines(),
+        )
+
+    def _tell_of_memory(self, on_output: Callable[[bytes], None]) -> None:
+        """Say when programs of a step that failed were ended for want of memory."""
+        with suppress(OrbyardError):
+            _, printed = self._root(f"cat {_OOM_FILES} 2>/dev/null")
+            counts = re.findall(rb"^oom_kill (\d+)$", printed, re.MULTILINE)
+            kills = sum(map(int, counts))
+            if kills > self._oom_kills:
+                self._oom_kills = kills
+                on_output(f"\n{self._out_of_memory()}\n".encode())
+
+    def _out_of_memory(self) -> str:
+        limit = self.resources.memory_bytes
+        if limit is None:
+            return "A program was ended, since the engine's machine has no memory left (out of memory)."
+        return (
+            f"A program was ended, since the job had used all of its {limit / 1024**3:.3g} GiB (out of"
+            " memory): a larger resource_class has more."
+        )
 
     def _stop_when(self, cancel: threading.Event, ended: threading.Event, mark: str) -> None:
         while not ended.is_set():
@@ -82,7 +142,7 @@ class DockerSandbox:
             if ended.is_set():
                 return
             with suppress(OrbyardError):
-                self.capture(["/bin/sh", "-c", f"kill -{signal} -$(cat {mark})"])
+                self._root(f"kill -{signal} -$(cat {mark})")
             ended.wait(5)
 
     def capture(self, argv: Sequence[str], *, cwd: str = "/") -> tuple[int, bytes]:
@@ -94,6 +154,25 @@ class DockerSandbox:
     def interact(self, argv: Sequence[str], *, env: Mapping[str, str], cwd: str) -> int:
         """Hand the user's terminal to a program in the primary container."""
         return self.engine.interact(self.primary, argv, env=env, cwd=cwd, user=self.user)
+
+    def _root(self, script: str) -> tuple[int, bytes]:
+        execution, output = self.engine.execute(
+            self.primary, ["/bin/sh", "-c", script], env={}, cwd="/", user="0"
+        )
+        printed = b"".join(output)
+        return self.engine.exit_code(execution), printed
+
+    def as_root(self, script: str) -> str:
+        """Run a script as root, and return what it printed.
+
+        Raises:
+            WorkFailed: its exit code is not 0.
+        """
+        code, printed = self._root(script)
+        text = printed.decode(errors="replace")
+        if code:
+            raise WorkFailed(f"{script} failed in the container: {text}")
+        return text
 
     def write_file(self, path: str, data: bytes, mode: int = 0o644) -> None:
         """Write a file that belongs to the job's user."""
@@ -110,33 +189,29 @@ class DockerSandbox:
 
     def read_archive(self, path: str) -> Iterator[bytes]:
         """Yield the tar of a file or folder of the primary container."""
-        return self.engine.get_archive(self.primary, path)
+        return self._until_stopped(self.engine.get_archive(self.primary, path))
 
     def put_archive(self, path: str, tar: Iterable[bytes]) -> None:
         """Unpack a tar into a folder of the primary container; files become the job user's."""
-        self.engine.put_archive(self.primary, path, tar)
+        self.engine.put_archive(self.primary, path, self._until_stopped(tar))
         if self.uid:
-            self._as_root(f"chown -R {self.uid}:{self.gid} {shlex.quote(path)}")
+            self.as_root(f"chown -R {self.uid}:{self.gid} {shlex.quote(path)}")
 
     def put_cache(self, tar: Iterable[bytes]) -> None:
         """Unpack a cache where it was, or where that is for this container's user."""
         moved = renamed(tar, below_root(self.home), home_owner=(self.uid, self.gid))
-        self.engine.put_archive(self.primary, "/", joined([moved]))
+        self.engine.put_archive(self.primary, "/", self._until_stopped(joined([moved])))
 
-    def _as_root(self, command: str) -> None:
-        execution, output = self.engine.execute(
-            self.primary, ["/bin/sh", "-c", command], env={}, cwd="/", user="0"
-        )
-        printed = b"".join(output)
-        if self.engine.exit_code(execution):
-            raise WorkFailed(
-                f"{command} failed in the container: {printed.decode(errors='replace')}"
-            )
+    def _until_stopped(self, pieces: Iterable[bytes]) -> Iterator[bytes]:
+        for piece in pieces:
+            if self.cancel.is_set():
+                raise Interrupted("the run was stopped")
+            yield piece
 
     def make_folder(self, path: str) -> None:
         """Make a folder with those above it, owned by the job's user."""
         quoted = shlex.quote(path)
-        self._as_root(f"mkdir -p {quoted} && chown {self.uid}:{self.gid} {quoted}")
+        self.as_root(f"mkdir -p {quoted} && chown {self.uid}:{self.gid} {quoted}")
 
     def link_programs(self, folder: str, *, where_missing: str = "") -> None:
         """Put links to the programs of a folder where every image looks for programs.
@@ -152,122 +227,12 @@ class DockerSandbox:
                 f"; for p in {shlex.quote(where_missing)}/*; do"
                 ' [ -e "/usr/local/bin/${p##*/}" ] || ln -s "$p" /usr/local/bin/; done'
             )
-        self._as_root(command)
+        self.as_root(command)
 
     def close(self) -> None:
-        """Remove the containers with their volumes."""
-        for container in (*self.services, self.primary):
-            self.engine.remove(container)
-
-
-def open_docker_sandbox(
-    engine: ContainerEngine,
-    images: Sequence[DockerImage],
-    *,
-    run_id: str,
-    name: str,
-    resources: Resources = Resources(),  # noqa: B008  # frozen
-    binds: Sequence[str] = (),
-    privileged: bool = False,
-    on_service_output: Callable[[str, bytes], None] = lambda _name, _data: None,
-) -> DockerSandbox:
-    """Start the containers of a job.
-
-    Args:
-        engine: the engine; the images are there.
-        images: of the job, the first being the primary.
-        run_id: the run's id, for labels.
-        name: a part of the containers' names.
-        resources: limits of the primary container.
-        binds: folders of the machine to be seen in the primary container.
-        privileged: whether the primary container may do what the machine's root may.
-        on_service_output: gets what services print.
-
-    Raises:
-        WorkFailed: a container cannot be made or started.
-    """
-    labels = {RUN_LABEL: run_id, PID_LABEL: str(os.getpid())}
-    suffix = uuid.uuid4().hex[:6]
-    primary_image, *service_images = images
-    hosts = {image.name: "127.0.0.1" for image in images if image.name}
-    own_entry = primary_image.entrypoint is not None or primary_image.command is not None
-    started: list[str] = []
-    try:
-        primary = engine.create(
-            ContainerSpec(
-                image=primary_image.image,
-                name=f"orbyard-{name}-{suffix}",
-                entrypoint=primary_image.entrypoint if own_entry else _KEEP_ALIVE,
-                command=primary_image.command if own_entry else [],
-                user=primary_image.user,
-                environment=_image_environment(primary_image),
-                labels=labels,
-                hosts=hosts,
-                cpus=resources.cpus,
-                memory_bytes=resources.memory_bytes,
-                binds=binds,
-                privileged=privileged,
-            )
-        )
-        started.append(primary)
-        engine.start(primary)
-        for number, image in enumerate(service_images, 1):
-            service = engine.create(
-                _service(image, f"orbyard-{name}-{suffix}-{number}", primary, labels)
-            )
-            started.append(service)
-            engine.start(service)
-            _follow(engine, service, image.name or image.image, on_service_output)
-        sandbox = DockerSandbox(engine, primary, started[1:], primary_image.user or "")
-        _learn(sandbox, primary_image)
-    except BaseException:
-        for container in reversed(started):
-            engine.remove(container)
-        raise
-    return sandbox
-
-
-def _service(
-    image: DockerImage, name: str, primary: str, labels: Mapping[str, str]
-) -> ContainerSpec:
-    return ContainerSpec(
-        image=image.image,
-        name=name,
-        entrypoint=image.entrypoint,
-        command=image.command,
-        user=image.user,
-        environment=_image_environment(image),
-        labels=labels,
-        network=f"container:{primary}",
-    )
-
-
-def _image_environment(image: DockerImage) -> dict[str, str]:
-    return {name: environment_text(value) for name, value in image.environment.items()}
-
-
-def _follow(
-    engine: ContainerEngine, service: str, name: str, on_output: Callable[[str, bytes], None]
-) -> None:
-    def read() -> None:
-        with suppress(OrbyardError):
-            for chunk in engine.logs(service):
-                on_output(name, chunk)
-
-    threading.Thread(target=read, name=f"logs of {name}", daemon=True).start()
-
-
-def _learn(sandbox: DockerSandbox, image: DockerImage) -> None:
-    """Ask the primary container for its user's home, ids and PATH, and whether it has bash."""
-    code, printed = sandbox.capture(["/bin/sh", "-c", _FACTS])
-    words = printed.decode(errors="replace").splitlines()
-    if code or len(words) < 4 or not words[1].isdigit():
-        raise WorkFailed(
-            f"the container of {image.image} has no /bin/sh, or does not stay up",
-            hint="steps need a shell; where the image's own entrypoint ends, leave out `entrypoint` and"
-            " `command`",
-            details=words[-5:],
-        )
-    sandbox.home, sandbox.uid, sandbox.gid = words[0] or "/", int(words[1]), int(words[2])
-    sandbox.path = words[3] or sandbox.path
-    sandbox.has_bash = "bash" in words[4:]
+        """Remove the container with its volumes, and all that belongs to it."""
+        for part in self.before:
+            part.close()
+        self.engine.remove(self.primary)
+        for part in self.after:
+            part.close()

@@ -4,108 +4,151 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 import docker
 import docker.errors
+import docker.tls
 import requests.exceptions
+import urllib3.exceptions
 
-from pipeline.errors import Unavailable, WorkFailed, excerpt
+from pipeline.docker_endpoint import Endpoint, find_endpoint
+from pipeline.errors import InvalidInput, Unavailable, WorkFailed, excerpt
+from pipeline.runner.container_spec import (
+    ContainerSpec,
+    ContainerState,
+    ImageFacts,
+    container_config,
+)
+from pipeline.runner.owner import RUN_LABEL, owner_of_labels
+from pipeline.runner.resources import MachineSize
 from pipeline.terminal import hand_over
 
-__all__ = ["PID_LABEL", "RUN_LABEL", "ContainerEngine", "ContainerSpec", "open_engine"]
+__all__ = ["BindRefused", "ContainerEngine", "open_engine"]
 
-RUN_LABEL = "orbyard.run"
-"""The label of everything that a run makes; its value is the run's id."""
-PID_LABEL = "orbyard.pid"
-"""The label with the process that made it, by which what a killed run left behind is told."""
 _CONNECT_TIMEOUT_S = 8
 _TIMEOUT_S = 600
+_EXIT_CODE_WAIT_S = 5
+_REFUSED_BINDS = (
+    "bind source path does not exist",  # Docker Engine and Colima, daemon/volume/mounts
+    "mounts denied",  # Docker Desktop, for a folder that is not shared with its machine
+)
+"""Words of engines that do not see a folder of this machine; the status alone does not tell."""
+_CUT_OFF = (
+    requests.exceptions.RequestException,
+    urllib3.exceptions.HTTPError,
+    ConnectionError,
+)
+"""What an engine that goes away looks like, by the layer that notices it."""
+_CPU_NAMES = {"x86_64": "amd64", "aarch64": "arm64"}
 
 
-@dataclass(frozen=True, slots=True)
-class ContainerSpec:
-    """A container to be made.
-
-    Attributes:
-        image: its image.
-        name: its name.
-        entrypoint: or None for the image's own.
-        command: or None for the image's own.
-        user: or None for the image's own.
-        environment: variables.
-        labels: labels.
-        network: ``container:<id>`` to share another's network, or None.
-        hosts: further host names and their addresses.
-        cpus: processors, or None for all.
-        memory_bytes: or None for all.
-        privileged: whether it may do what the machine's root may.
-        binds: folders and files of the machine, as ``/here:/there``.
-    """
-
-    image: str
-    name: str
-    entrypoint: Sequence[str] | str | None = None
-    command: Sequence[str] | str | None = None
-    user: str | None = None
-    environment: Mapping[str, str] = field(default_factory=dict)
-    labels: Mapping[str, str] = field(default_factory=dict)
-    network: str | None = None
-    hosts: Mapping[str, str] = field(default_factory=dict)
-    cpus: float | None = None
-    memory_bytes: int | None = None
-    privileged: bool = False
-    binds: Sequence[str] = ()
+class BindRefused(WorkFailed):
+    """The engine does not see the folders of this machine: it runs elsewhere."""
 
 
-def open_engine() -> ContainerEngine:
-    """Connect to the engine of ``DOCKER_HOST`` or the usual socket.
+def open_engine(environ: Mapping[str, str] | None = None) -> ContainerEngine:
+    """Connect to the engine of ``DOCKER_HOST``, the docker program's context, or the usual socket.
 
     Raises:
         Unavailable: none answers there.
+        InvalidInput: a docker context that does not exist.
     """
+    endpoint = find_endpoint(environ if environ is not None else os.environ)
     try:
-        client = docker.from_env(timeout=_CONNECT_TIMEOUT_S).api
-        client.ping()
+        client = docker.APIClient(
+            base_url=endpoint.host,
+            version="auto",
+            timeout=_CONNECT_TIMEOUT_S,
+            tls=_tls(endpoint),
+            use_ssh_client=endpoint.host.startswith("ssh://"),
+        )
     except (docker.errors.DockerException, requests.exceptions.RequestException) as error:
         raise Unavailable(
-            f"no Docker engine answers: {excerpt(str(error))}",
-            hint="start Docker, or run the jobs on this machine itself with `--executor host`",
+            f"no Docker engine answers at {endpoint.host} ({endpoint.source}): {excerpt(str(error))}",
+            hint="start Docker, say where it is with DOCKER_HOST or `docker context use`, or run the"
+            " jobs on this machine itself with `--executor host`",
         ) from error
     client.timeout = _TIMEOUT_S
-    return ContainerEngine(client)
+    return ContainerEngine(client, endpoint)
+
+
+def _tls(endpoint: Endpoint) -> Any:
+    if endpoint.tls_folder is None:
+        return False
+    certificate, key, authority = (
+        endpoint.tls_folder / name for name in ("cert.pem", "key.pem", "ca.pem")
+    )
+    return docker.tls.TLSConfig(
+        client_cert=(str(certificate), str(key)) if certificate.exists() else None,
+        ca_cert=str(authority) if authority.exists() else None,
+        verify=endpoint.verify,
+    )
 
 
 class ContainerEngine:
     """What is asked of the engine; errors of the library become the engine's own words."""
 
-    def __init__(self, client: Any) -> None:
+    def __init__(self, client: Any, endpoint: Endpoint) -> None:
         self._client = client
+        self.endpoint = endpoint
+        self.sees_this_machine = endpoint.socket is not None
+        """Whether folders of this machine may be seen in containers; corrected where that fails."""
 
-    def has_image(self, image: str) -> bool:
-        """Return whether an image is there already."""
+    @cached_property
+    def _info(self) -> dict[str, Any]:
+        with _wrapped("the engine cannot be asked"):
+            found: dict[str, Any] = self._client.info()
+            return found
+
+    @property
+    def size(self) -> MachineSize:
+        """Processors and memory of the engine's machine."""
+        return MachineSize(int(self._info["NCPU"]), int(self._info["MemTotal"]))
+
+    @property
+    def platform(self) -> str:
+        """What the engine's machine runs by itself, as ``linux/amd64``."""
+        cpu = str(self._info["Architecture"])
+        return f"{self._info['OSType']}/{_CPU_NAMES.get(cpu, cpu)}"
+
+    def find_image(self, image: str) -> ImageFacts | None:
+        """Return what is known of an image that is there."""
         with _wrapped(f"the image {image} cannot be looked at"):
             try:
-                self._client.inspect_image(image)
+                found = self._client.inspect_image(image)
             except docker.errors.ImageNotFound:
-                return False
-            return True
+                return None
+        config = found.get("Config") or {}
+        return ImageFacts(
+            platform=f"{found.get('Os') or 'linux'}/{found.get('Architecture') or ''}",
+            labels=config.get("Labels") or {},
+            ports=frozenset(config.get("ExposedPorts") or ()),
+            entrypoint=tuple(config.get("Entrypoint") or ()),
+            command=tuple(config.get("Cmd") or ()),
+        )
 
     def pull(
-        self, image: str, auth: Mapping[str, str] | None, on_progress: Callable[[str], None]
-    ) -> None:
-        """Pull an image.
+        self, image: str, login: Mapping[str, str] | None, platform: str | None = None
+    ) -> Iterator[Mapping[str, Any]]:
+        """Pull an image while the answers of the engine are taken.
 
         Raises:
             WorkFailed: the registry does not give it.
         """
         repository, tag = _split(image)
-        hint = _login_hint(auth)
+        hint = _login_hint(login)
         with _wrapped(f"the image {image} cannot be pulled", hint=hint):
             lines = self._client.pull(
-                repository, tag=tag, stream=True, decode=True, auth_config=dict(auth or {}) or None
+                repository,
+                tag=tag,
+                stream=True,
+                decode=True,
+                auth_config=dict(login or {}) or None,
+                platform=platform,
             )
             for line in lines:
                 if "error" in line:
@@ -113,51 +156,63 @@ class ContainerEngine:
                         f"the image {image} cannot be pulled: {excerpt(str(line['error']))}",
                         hint=hint,
                     )
-                if line.get("status") and "progressDetail" not in line:
-                    on_progress(str(line["status"]))
+                yield line
 
     def create(self, spec: ContainerSpec) -> str:
-        """Make a container and return its id."""
-        with _wrapped(f"the container of {spec.image} cannot be made"):
-            host = self._client.create_host_config(
-                network_mode=spec.network,
-                extra_hosts=dict(spec.hosts) or None,
-                nano_cpus=int(spec.cpus * 1e9) if spec.cpus else None,
-                mem_limit=spec.memory_bytes,
-                privileged=spec.privileged,
-                init=True,
-                binds=list(spec.binds) or None,
+        """Make a container and return its id.
+
+        Raises:
+            BindRefused: the engine does not see a folder of this machine.
+            WorkFailed: it cannot be made.
+        """
+        try:
+            config = container_config(spec)
+        except ValueError as error:
+            raise InvalidInput(
+                f"the entrypoint or command of {spec.image} cannot be read: {error}"
+            ) from error
+        try:
+            made = self._client.create_container_from_config(
+                config, name=spec.name, platform=spec.platform
             )
-            made = self._client.create_container(
-                spec.image,
-                command=_words(spec.command),
-                entrypoint=_words(spec.entrypoint),
-                user=spec.user,
-                environment=dict(spec.environment),
-                labels=dict(spec.labels),
-                name=spec.name,
-                host_config=host,
-                tty=False,
-            )
-            return str(made["Id"])
+        except docker.errors.APIError as error:
+            words = str(error.explanation or error)
+            kind = BindRefused if any(w in words for w in _REFUSED_BINDS) else WorkFailed
+            raise kind(f"the container of {spec.image} cannot be made: {excerpt(words)}") from error
+        except requests.exceptions.RequestException as error:
+            raise Unavailable(
+                f"the container of {spec.image} cannot be made: {excerpt(str(error))}"
+            ) from error
+        return str(made["Id"])
 
     def start(self, container: str) -> None:
         """Start a container."""
         with _wrapped("the container cannot be started"):
             self._client.start(container)
 
-    def is_running(self, container: str) -> bool:
-        """Return whether a container runs."""
+    def state(self, container: str) -> ContainerState | None:
+        """Return how a container is doing, or None for one that is gone."""
         with _wrapped("the container cannot be looked at"):
             try:
-                return bool(self._client.inspect_container(container)["State"]["Running"])
+                found = self._client.inspect_container(container)["State"]
             except docker.errors.NotFound:
-                return False
+                return None
+        return ContainerState(
+            bool(found["Running"]),
+            int(found.get("ExitCode") or 0),
+            bool(found.get("OOMKilled")),
+            str(found.get("Error") or ""),
+        )
 
     def logs(self, container: str) -> Iterator[bytes]:
         """Yield what a container prints, until it ends."""
         with _wrapped("the container's output cannot be read"):
             yield from self._client.logs(container, stream=True, follow=True)
+
+    def last_output(self, container: str, lines: int = 20) -> bytes:
+        """Return the last lines that a container printed."""
+        with _wrapped("the container's output cannot be read"):
+            return bytes(self._client.logs(container, tail=lines))
 
     def execute(
         self,
@@ -180,7 +235,8 @@ class ContainerEngine:
                 tty=tty,
                 stdin=False,
             )
-            return str(made["Id"]), self._client.exec_start(made["Id"], stream=True, tty=tty)
+            output = self._client.exec_start(made["Id"], stream=True, tty=tty)
+        return str(made["Id"]), _reading(output, f"the output of {argv[0]} cannot be read")
 
     def interact(
         self,
@@ -217,9 +273,22 @@ class ContainerEngine:
         return self.exit_code(made["Id"])
 
     def exit_code(self, execution: str) -> int:
-        """Return the exit code of a program that ended."""
+        """Return the exit code of a program whose output has ended.
+
+        Raises:
+            WorkFailed: it has none: its container ended before it did.
+        """
+        deadline = time.monotonic() + _EXIT_CODE_WAIT_S
         with _wrapped("the program's end cannot be looked at"):
-            return int(self._client.exec_inspect(execution)["ExitCode"] or 0)
+            while True:
+                found = self._client.exec_inspect(execution)
+                code = found.get("ExitCode")
+                if code is not None and not found.get("Running"):
+                    return int(code)
+                # The engine notes the end a moment after the output's.
+                if time.monotonic() > deadline:
+                    raise WorkFailed("the container ended while a program ran in it")
+                time.sleep(0.02)
 
     def put_archive(self, container: str, path: str, tar: Iterable[bytes]) -> None:
         """Unpack a tar into a folder of a container."""
@@ -245,24 +314,50 @@ class ContainerEngine:
         with contextlib.suppress(docker.errors.APIError, requests.exceptions.RequestException):
             self._client.remove_container(container, force=True, v=True)
 
-    def remove_left_over(self, is_alive: Callable[[int], bool]) -> int:
-        """Remove the containers of runs whose process is gone; returns how many there were."""
+    def make_volume(self, name: str, labels: Mapping[str, str]) -> None:
+        """Make a volume; one that is there is no matter."""
+        with _wrapped(f"the volume {name} cannot be made"):
+            self._client.create_volume(name, labels=dict(labels))
+
+    def remove_volume(self, name: str) -> None:
+        """Remove a volume; one that is gone or in use is no matter."""
+        with contextlib.suppress(docker.errors.APIError, requests.exceptions.RequestException):
+            self._client.remove_volume(name)
+
+    def users_of_volume(self, name: str) -> list[str]:
+        """Return the ids of the running containers that have a volume."""
         with _wrapped("the containers cannot be listed"):
-            found = self._client.containers(all=True, filters={"label": RUN_LABEL})
-        gone = [
-            item["Id"] for item in found if not is_alive(int(item["Labels"].get(PID_LABEL) or 0))
-        ]
+            return [str(c["Id"]) for c in self._client.containers(filters={"volume": name})]
+
+    def remove_left_over(self) -> int:
+        """Remove what killed runs of this machine left; returns how much that was.
+
+        What carries no owner, or one that may be alive, is not touched.
+        """
+        chosen = {"label": RUN_LABEL}
+        with _wrapped("what earlier runs left cannot be listed"):
+            containers = self._client.containers(all=True, filters=chosen)
+            volumes = self._client.volumes(filters=chosen).get("Volumes") or []
+        gone = [item["Id"] for item in containers if _is_left_over(item)]
+        names = [item["Name"] for item in volumes if _is_left_over(item)]
         for container in gone:
             self.remove(container)
-        return len(gone)
+        for name in names:
+            self.remove_volume(name)
+        return len(gone) + len(names)
 
     def close(self) -> None:
         """Close the connection."""
         self._client.close()
 
 
-def _login_hint(auth: Mapping[str, str] | None) -> str:
-    if auth:
+def _is_left_over(item: Mapping[str, Any]) -> bool:
+    owner = owner_of_labels(item.get("Labels"))
+    return owner is not None and owner.is_gone()
+
+
+def _login_hint(login: Mapping[str, str] | None) -> str:
+    if login:
         return "is the name right, and are user name and password of its login right?"
     return "is the name right, and does the registry ask for a login (`auth:`, or `docker login` here)?"
 
@@ -274,8 +369,13 @@ def _wrapped(what: str, *, hint: str | None = None) -> Iterator[None]:
     except docker.errors.APIError as error:
         reason = excerpt(str(error.explanation or error))
         raise WorkFailed(f"{what}: {reason}", hint=hint) from error
-    except (docker.errors.DockerException, requests.exceptions.RequestException) as error:
+    except (*_CUT_OFF, docker.errors.DockerException) as error:
         raise Unavailable(f"{what}: {excerpt(str(error))}") from error
+
+
+def _reading(stream: Iterable[bytes], what: str) -> Iterator[bytes]:
+    with _wrapped(what):
+        yield from stream
 
 
 def _split(image: str) -> tuple[str, str | None]:
@@ -285,7 +385,3 @@ def _split(image: str) -> tuple[str, str | None]:
         return repository, digest
     head, colon, tag = image.rpartition(":")
     return (head, tag) if colon and "/" not in tag else (image, "latest")
-
-
-def _words(value: Sequence[str] | str | None) -> list[str] | str | None:
-    return value if value is None or isinstance(value, str) else list(value)

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
 import threading
+import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from pipeline.errors import Interrupted, InvalidInput
 from pipeline.process import run_in_terminal, run_process
 from pipeline.runner.archive import pack_paths
+from pipeline.runner.host_processes import MARK, end_processes, mark_of
 from pipeline.runner.relocation import below_home, joined, renamed
 from pipeline.runner.unpacking import unpack_safely
 
-__all__ = ["HostSandbox"]
+__all__ = ["KEPT_VARIABLES", "HostSandbox"]
 
-_KEPT = (
+KEPT_VARIABLES = (
     "PATH",
     "LANG",
     "LC_ALL",
@@ -29,6 +29,9 @@ _KEPT = (
     "LOGNAME",
     "SSH_AUTH_SOCK",
     "DOCKER_HOST",
+    "DOCKER_CONTEXT",
+    "DOCKER_TLS_VERIFY",
+    "DOCKER_CERT_PATH",
 )
 """Variables of the caller that a job sees; all others would make it depend on who runs it."""
 _STOPPED = 130
@@ -41,10 +44,14 @@ class HostSandbox:
     Attributes:
         folder: the scratch folder.
         keep: whether it stays when the job is over.
+        job_id: tells the job's processes from all others.
+        cancel: set when the run is stopped.
     """
 
     folder: Path
     keep: bool = False
+    job_id: str = field(default_factory=lambda: uuid.uuid4().hex)
+    cancel: threading.Event = field(default_factory=threading.Event)
 
     @property
     def home(self) -> str:
@@ -69,7 +76,7 @@ class HostSandbox:
         cwd: str,
         on_output: Callable[[bytes], None],
         cancel: threading.Event | None = None,
-        tty: bool = False,  # noqa: ARG002  # a pipe has to do here
+        tty: bool = False,
     ) -> int:
         """Run a program of this machine."""
         Path(cwd).mkdir(parents=True, exist_ok=True)
@@ -80,6 +87,7 @@ class HostSandbox:
                 cwd=cwd,
                 on_output=on_output,
                 cancel=cancel,
+                tty=tty,
             )
         except Interrupted:
             return _STOPPED
@@ -87,8 +95,8 @@ class HostSandbox:
         return done.exit_code if done.exit_code >= 0 else 128 - done.exit_code
 
     def _environment(self) -> dict[str, str]:
-        kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
-        return kept | {"HOME": self.home}
+        kept = {name: os.environ[name] for name in KEPT_VARIABLES if name in os.environ}
+        return kept | {"HOME": self.home, MARK: mark_of(self.job_id)}
 
     def capture(self, argv: Sequence[str], *, cwd: str = "/") -> tuple[int, bytes]:
         """Run a program and return its exit code and what it printed."""
@@ -112,7 +120,7 @@ class HostSandbox:
         found = Path(path)
         if not os.path.lexists(found):
             raise FileNotFoundError(path)
-        return pack_paths(found.parent, [found.name])
+        return self._until_stopped(pack_paths(found.parent, [found.name]))
 
     def put_archive(self, path: str, tar: Iterable[bytes]) -> None:
         """Unpack a tar into a folder of the job's.
@@ -127,28 +135,22 @@ class HostSandbox:
                 hint="use a path below ~ or the working directory, or run the job in a container",
             )
         folder.mkdir(parents=True, exist_ok=True)
-        unpack_safely(tar, folder, outward_links=True)
+        unpack_safely(self._until_stopped(tar), folder, outward_links=True)
 
     def put_cache(self, tar: Iterable[bytes]) -> None:
         """Unpack what a cache has below the home folder; what is elsewhere stays out of this machine."""
-        unpack_safely(joined([renamed(tar, below_home)]), self.folder, outward_links=True)
+        moved = joined([renamed(tar, below_home)])
+        unpack_safely(self._until_stopped(moved), self.folder, outward_links=True)
+
+    def _until_stopped(self, pieces: Iterable[bytes]) -> Iterator[bytes]:
+        for piece in pieces:
+            if self.cancel.is_set():
+                raise Interrupted("the run was stopped")
+            yield piece
 
     def close(self) -> None:
         """End what the job left running, and remove the scratch folder."""
-        for process in _programs_with(f"HOME={self.home}"):
-            with suppress(OSError):
-                os.kill(process, signal.SIGKILL)
+        wanted = mark_of(self.job_id)
+        end_processes(lambda mark: mark == wanted)
         if not self.keep:
             shutil.rmtree(self.folder, ignore_errors=True)
-
-
-def _programs_with(variable: str) -> Iterator[int]:
-    """Yield the programs that have a variable: daemons leave the groups of those that started them.
-
-    Where there is no /proc, as on macOS, none is found.
-    """
-    wanted = os.fsencode(variable)
-    for folder in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError):
-            if wanted in (folder / "environ").read_bytes().split(b"\0"):
-                yield int(folder.name)

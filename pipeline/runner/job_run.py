@@ -14,8 +14,10 @@ from pipeline.config.model import Step
 from pipeline.runner.environment import job_environment
 from pipeline.runner.model import JobSpec
 from pipeline.runner.project_memory import ProjectMemory
+from pipeline.runner.remote_docker import RemoteDocker
 from pipeline.runner.sandbox import Sandbox
 from pipeline.runner.snapshot import Snapshot
+from pipeline.runner.ssh_agent import SshKeys
 from pipeline.runner.step_log import StepLog
 from pipeline.runner.store import Store
 
@@ -69,6 +71,8 @@ class JobRun:
         before_step: called with each step, and its number from 0, before it is run.
         after_failure: called with a step that failed.
         facts: what the summary tells: caches, test results, artifacts.
+        remote_docker: what ``setup_remote_docker`` gives, or None.
+        ssh_keys: what ``add_ssh_keys`` uses, or None where that cannot be.
     """
 
     spec: JobSpec
@@ -91,6 +95,8 @@ class JobRun:
     before_step: Callable[[JobRun, Step, int], None] | None = None
     after_failure: Callable[[JobRun, Step], None] | None = None
     facts: dict[str, Any] = field(default_factory=dict)
+    remote_docker: RemoteDocker | None = None
+    ssh_keys: SshKeys | None = None
 
     @property
     def timed_out(self) -> bool:

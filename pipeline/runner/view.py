@@ -54,6 +54,9 @@ class View:
         quiet: whether the output of steps that go well stays in their logs.
     """
 
+    redraws = False
+    """Whether what is noted of a job replaces what was noted before, so that it may be said often."""
+
     def __init__(self, console: Console, *, quiet: bool = False) -> None:
         self._console = console
         self._quiet = quiet

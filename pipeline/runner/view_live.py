@@ -44,6 +44,8 @@ def can_be_live() -> bool:
 class LiveView(View):
     """Draws a run in a terminal; see :class:`~pipeline.runner.view.View`."""
 
+    redraws = True
+
     def _make_screen(self) -> Screen:
         self._keyboard = Keyboard()
         self._signals: dict[int, Any] = {}

@@ -9,8 +9,10 @@ from pipeline.runner.steps.artifacts import store_artifacts
 from pipeline.runner.steps.caches import restore_cache, save_cache
 from pipeline.runner.steps.checkout import checkout
 from pipeline.runner.steps.command import run_command
-from pipeline.runner.steps.elsewhere import add_ssh_keys, hosted_only, setup_remote_docker
+from pipeline.runner.steps.elsewhere import hosted_only
+from pipeline.runner.steps.remote_docker import setup_remote_docker
 from pipeline.runner.steps.results import store_test_results
+from pipeline.runner.steps.ssh_keys import add_ssh_keys
 from pipeline.runner.steps.workspace import attach_workspace, persist_to_workspace
 
 __all__ = ["STEP_FUNCTIONS"]

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from orbs.rails.endpoint import find_endpoint
 from orbs.rails.engine import open_engine
+from pipeline.docker_endpoint import find_endpoint
 from tests.integration.rails.support import BASE_IMAGE, App, CountingEngine, base_environ
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.errors import InvalidInput, Unavailable
+from pipeline.errors import Interrupted, InvalidInput, Unavailable
 from pipeline.runner.host_sandbox import HostSandbox
 
 
@@ -195,3 +195,56 @@ def test_the_scratch_folder_is_removed_at_the_end_unless_it_is_kept(tmp_path: Pa
         folder.mkdir()
         HostSandbox(folder, keep=keep).close()
         assert folder.exists() is keep
+
+
+def test_a_step_s_output_goes_to_a_terminal_where_that_is_asked_for(sandbox: HostSandbox) -> None:
+    output: list[bytes] = []
+    script = "test -t 1 && test -t 2 && echo terminal; printf 'a\\nb\\n'; read x || echo no input"
+    code = sandbox.run(
+        ["/bin/sh", "-c", script],
+        env={},
+        cwd=sandbox.home,
+        on_output=output.append,
+        tty=True,
+    )
+    assert (code, b"".join(output)) == (0, b"terminal\na\nb\nno input\n")
+
+
+def test_a_terminal_carries_all_of_a_long_output(sandbox: HostSandbox) -> None:
+    taken = 0
+
+    def count(piece: bytes) -> None:
+        nonlocal taken
+        taken += len(piece)
+
+    line = "0123456789" * 4
+    script = f"i=0; while [ $i -lt 20000 ]; do echo {line}; i=$((i+1)); done"
+    sandbox.run(["/bin/sh", "-c", script], env={}, cwd=sandbox.home, on_output=count, tty=True)
+    assert taken == 20000 * 41
+
+
+@pytest.mark.parametrize("tty", [False, True])
+def test_what_a_step_leaves_in_the_background_goes_on_until_the_job_ends(
+    sandbox: HostSandbox, tty: bool
+) -> None:
+    output: list[bytes] = []
+    code = sandbox.run(
+        ["/bin/sh", "-c", "setsid sleep 60 & echo $!"],
+        env={},
+        cwd=sandbox.home,
+        on_output=output.append,
+        tty=tty,
+    )
+    assert code == 0
+    pid = int(b"".join(output))
+    os.kill(pid, 0)
+    sandbox.close()
+    assert has_ended(pid)
+
+
+def test_an_archive_is_not_unpacked_to_its_end_when_the_run_is_stopped(
+    sandbox: HostSandbox,
+) -> None:
+    sandbox.cancel.set()
+    with pytest.raises(Interrupted):
+        sandbox.put_archive(f"{sandbox.home}/a", iter([b"\0" * 512] * 4))

@@ -1,125 +1,111 @@
-"""The login of a registry, and which images are pulled."""
+"""Which images are pulled, how often, and for which platform."""
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Mapping
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from typing import Any, cast
 
 import pytest
 
 from pipeline.config.model import DockerImage
-from pipeline.errors import InvalidInput, Unavailable
+from pipeline.errors import Interrupted, WorkFailed
+from pipeline.runner.container_spec import ImageFacts
 from pipeline.runner.engine import ContainerEngine
-from pipeline.runner.images import ensure_images
-from pipeline.runner.registry_login import registry_login
+from pipeline.runner.images import Images, Said
 
 
-def image(**auth: Any) -> DockerImage:
-    return DockerImage("registry.test/app:1", auth=auth)
-
-
+@dataclass
 class Engine:
-    """Knows some images, and notes what is pulled with which login."""
+    """Knows some images with their platforms, and notes what is pulled."""
 
-    def __init__(self, *images: str) -> None:
-        self.images = set(images)
-        self.pulled: list[tuple[str, Mapping[str, str] | None]] = []
+    there: dict[str, str] = field(default_factory=dict)
+    registry: dict[str, set[str]] = field(default_factory=dict)
+    platform: str = "linux/amd64"
+    silent: threading.Event | None = None
+    pulled: list[tuple[str, Mapping[str, str] | None, str | None]] = field(default_factory=list)
 
-    def has_image(self, name: str) -> bool:
-        return name in self.images
+    def find_image(self, name: str) -> ImageFacts | None:
+        return ImageFacts(self.there[name]) if name in self.there else None
 
     def pull(
-        self, name: str, login: Mapping[str, str] | None, on_progress: Callable[[str], None]
-    ) -> None:
-        self.pulled.append((name, login))
+        self, name: str, login: Mapping[str, str] | None, platform: str | None = None
+    ) -> Iterator[Mapping[str, Any]]:
+        self.pulled.append((name, login, platform))
+        if self.silent is not None:
+            self.silent.wait(20)
+        time.sleep(0.05)
+        wanted = platform or self.platform
+        if wanted not in self.registry.get(name, {wanted}):
+            raise WorkFailed(f"no matching manifest for {wanted} in the manifest list entries")
+        self.there[name] = wanted
+        yield {"id": "a", "status": "Pull complete", "progressDetail": {}}
 
 
-def ensure(engine: Engine, *images: DockerImage, pull: bool = False) -> list[str]:
-    said: list[str] = []
-    ensure_images(
-        cast(ContainerEngine, engine), images, {"TOKEN": "s3cret"}, said.append, pull=pull
-    )
-    return said
+def ensure(
+    engine: Engine, image: DockerImage, images: Images, said: list[str] | None = None
+) -> ImageFacts:
+    taken = Said([].append if said is None else said.append)
+    return images.ensure(cast(ContainerEngine, engine), image, {"TOKEN": "s3cret"}, taken)
 
 
-def test_an_image_without_auth_needs_no_login() -> None:
-    assert registry_login(DockerImage("a"), {}) is None
+def test_only_an_image_that_is_missing_is_pulled_with_its_login() -> None:
+    engine, said = Engine({"there": "linux/amd64"}), list[str]()
+    images = Images()
+    ensure(engine, DockerImage("there"), images, said)
+    private = DockerImage("registry.test/a:1", auth={"username": "me", "password": "$TOKEN"})
+    ensure(engine, private, images, said)
+    assert engine.pulled == [("registry.test/a:1", {"username": "me", "password": "s3cret"}, None)]
+    assert said[0] == "pulling registry.test/a:1"
+    assert said[-1].startswith("pulled registry.test/a:1 (")
 
 
-@pytest.mark.parametrize(
-    ("written", "meant"),
-    [
-        ("$TOKEN", "s3cret"),
-        ("${TOKEN}", "s3cret"),
-        ("a-${TOKEN}_b", "a-s3cret_b"),
-        ("$TOKEN-$USER_1", "s3cret-robot"),
-        ("plain", "plain"),
-        ("100$", "100$"),
-        ("$5 and $", "$5 and $"),
-        ("${}", "${}"),
-    ],
-)
-def test_variables_in_a_login_are_replaced(written: str, meant: str) -> None:
-    login = registry_login(
-        image(username="me", password=written), {"TOKEN": "s3cret", "USER_1": "robot"}
-    )
-    assert login == {"username": "me", "password": meant}
+def test_two_jobs_that_want_one_image_pull_it_once() -> None:
+    engine, images = Engine(), Images()
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda _: ensure(engine, DockerImage("a"), images), range(4)))
+    assert len(engine.pulled) == 1
 
 
-def test_a_value_that_looks_like_a_variable_is_not_replaced_again() -> None:
-    assert registry_login(image(password="$A"), {"A": "$B", "B": "no"}) == {"password": "$B"}
+def test_an_image_that_is_there_is_pulled_once_in_a_run_where_that_is_asked_for() -> None:
+    engine, images = Engine({"a": "linux/amd64"}), Images(always=True)
+    for _ in range(3):
+        ensure(engine, DockerImage("a"), images)
+    assert len(engine.pulled) == 1
 
 
-@pytest.mark.parametrize("written", ["$TOKEN", "${TOKEN}"])
-def test_a_variable_that_is_not_given_is_named_with_its_image(written: str) -> None:
-    with pytest.raises(InvalidInput, match=r"registry\.test/app:1 needs the variable TOKEN") as e:
-        registry_login(image(password=written), {"OTHER": "x"})
-    assert "--env TOKEN" in (e.value.hint or "")
+def test_an_image_that_is_not_made_for_the_machine_is_taken_for_another_and_that_is_said() -> None:
+    engine, said = Engine(registry={"a": {"linux/amd64"}}, platform="linux/arm64"), list[str]()
+    found = ensure(engine, DockerImage("a"), Images(), said)
+    assert found.platform == "linux/amd64"
+    assert [platform for _, _, platform in engine.pulled] == [None, "linux/amd64"]
+    assert "there is no a for linux/arm64: taking that for linux/amd64" in said
+    assert "emulated" in said[-1]
 
 
-def test_only_images_that_are_missing_are_pulled_with_their_login() -> None:
-    engine = Engine("there")
-    said = ensure(engine, DockerImage("there"), image(username="me", password="$TOKEN"))
-    assert engine.pulled == [("registry.test/app:1", {"username": "me", "password": "s3cret"})]
-    assert said == ["pulling registry.test/app:1"]
+def test_a_platform_that_is_asked_for_is_pulled_even_if_another_is_there() -> None:
+    engine = Engine({"a": "linux/amd64"})
+    found = ensure(engine, DockerImage("a"), Images(platform="linux/arm64"))
+    assert found.platform == "linux/arm64"
+    assert engine.pulled == [("a", None, "linux/arm64")]
 
 
-def test_all_images_are_pulled_when_that_is_asked_for() -> None:
-    engine = Engine("there")
-    ensure(engine, DockerImage("there"), pull=True)
-    assert engine.pulled == [("there", None)]
+def test_a_platform_that_is_asked_for_and_not_there_is_an_error() -> None:
+    engine = Engine(registry={"a": {"linux/amd64"}})
+    with pytest.raises(WorkFailed) as error:
+        ensure(engine, DockerImage("a"), Images(platform="linux/arm64"))
+    assert "--platform" in (error.value.hint or "")
+    assert len(engine.pulled) == 1
 
 
-def test_a_service_account_logs_in_with_its_key() -> None:
-    key = '{"type": "service_account",\n "private_key": "$not-a-variable"}'
-    written = DockerImage("gcr.io/team/app:1", gcp_auth={"key": "$GCLOUD_SERVICE_KEY"})
-    login = registry_login(written, {"GCLOUD_SERVICE_KEY": key})
-    assert login == {"username": "_json_key", "password": key}
-
-
-def test_a_service_account_without_a_key_is_refused_with_what_to_write() -> None:
-    written = DockerImage("gcr.io/team/app:1", gcp_auth={"service_account": "ci@team"})
-    with pytest.raises(InvalidInput, match=r"gcr\.io/team/app:1 takes a service account") as caught:
-        registry_login(written, {})
-    assert "_json_key" in (caught.value.hint or "")
-
-
-def test_aws_auth_is_for_images_of_ecr() -> None:
-    keys = {"aws_access_key_id": "AKIATEST", "aws_secret_access_key": "$KEY"}
-    with pytest.raises(InvalidInput, match="another registry"):
-        registry_login(DockerImage("docker.io/team/app:1", aws_auth=keys), {"KEY": "s3cret"})
-    ours = "012345678910.dkr.ecr.eu-west-1.amazonaws.com/app:1"
-    with pytest.raises(InvalidInput, match="needs the variable KEY"):
-        registry_login(DockerImage(ours, aws_auth=keys), {})
-
-
-def test_without_boto3_an_image_of_ecr_says_what_to_install(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setitem(sys.modules, "boto3", None)
-    keys = {"aws_access_key_id": "AKIATEST", "aws_secret_access_key": "s3cret"}
-    image = DockerImage("012345678910.dkr.ecr.eu-west-1.amazonaws.com/app:1", aws_auth=keys)
-    with pytest.raises(Unavailable, match="boto3") as caught:
-        registry_login(image, {})
-    assert "pip install" in (caught.value.hint or "")
+def test_a_run_that_is_stopped_does_not_wait_for_a_silent_registry() -> None:
+    silent, cancel = threading.Event(), threading.Event()
+    engine = Engine(silent=silent)
+    threading.Timer(0.2, cancel.set).start()
+    with pytest.raises(Interrupted):
+        ensure(engine, DockerImage("a"), Images(cancel=cancel))
+    assert not silent.is_set()
+    silent.set()

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from orbs.rails.endpoint import find_endpoint
 from orbs.rails.engine import open_engine
+from pipeline.docker_endpoint import find_endpoint
 from pipeline.errors import InvalidInput, Unavailable
 
 

@@ -1,0 +1,105 @@
+"""What ``ci.run`` needs of this machine: the executors as the settings have them, the Docker engine."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipeline.ci_options import ci_settings
+from pipeline.errors import InvalidInput
+from pipeline.runner.engine import ContainerEngine, open_engine
+from pipeline.runner.executor_options import ExecutorOptions
+from pipeline.runner.host_processes import end_left_over_processes
+from pipeline.runner.owner import Owner, this_process
+from pipeline.runner.run_folder import runs_folder
+from pipeline.runner.short_folders import clear_short_folders
+
+if TYPE_CHECKING:
+    from pipeline.command import Run
+
+__all__ = ["SharedEngine", "clear_left_over", "executor_options", "make_scratch"]
+
+_PLATFORM = re.compile(r"[a-z0-9]+/[a-z0-9_]+(/[a-z0-9]+)?\Z")
+_OWNER_FILE = "owner"
+
+
+def executor_options(run: Run, executor: str, platform: str, *, ssh_agent: bool) -> ExecutorOptions:
+    """Return what the options and the settings say about executors.
+
+    Raises:
+        InvalidInput: a platform that is none, a key's file that is not there.
+    """
+    settings = ci_settings(run)
+    platform = platform or settings.platform
+    if platform and not _PLATFORM.match(platform):
+        raise InvalidInput(f"--platform is written as linux/amd64 or linux/arm64, not {platform!r}")
+    keys = {
+        fingerprint: os.fspath(run.root / Path(file).expanduser())
+        for fingerprint, file in settings.ssh_keys.items()
+    }
+    for fingerprint, file in keys.items():
+        if not os.access(file, os.R_OK):
+            raise InvalidInput(
+                f"`ci.ssh_keys` names {file} for {fingerprint}, which cannot be read"
+            )
+    return ExecutorOptions(
+        executor=executor,
+        platform=platform,
+        machine=settings.machine,
+        machine_image=settings.machine_image,
+        remote_docker=settings.remote_docker,
+        dind_image=settings.dind_image,
+        ssh_agent=ssh_agent,
+        ssh_auth_sock=run.environ.get("SSH_AUTH_SOCK", ""),
+        ssh_keys=keys,
+    )
+
+
+class SharedEngine:
+    """Connects to Docker when a job first needs it."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._environ = environ
+        self._lock = threading.Lock()
+        self._found: ContainerEngine | None = None
+
+    def __call__(self) -> ContainerEngine:
+        """Return the engine.
+
+        Raises:
+            Unavailable: none answers.
+        """
+        with self._lock:
+            if self._found is None:
+                self._found = open_engine(self._environ)
+                self._found.remove_left_over()
+            return self._found
+
+    def close(self) -> None:
+        """Close the connection, if there is one."""
+        if self._found is not None:
+            self._found.close()
+
+
+def make_scratch(folder: Path) -> Path:
+    """Make a run's folder for what it shares with its jobs, and return it."""
+    scratch = folder / "scratch"
+    scratch.mkdir(parents=True)
+    scratch.chmod(0o711)
+    (scratch / _OWNER_FILE).write_text(str(this_process()), encoding="ascii")
+    return scratch
+
+
+def clear_left_over(root: Path) -> None:
+    """Remove what runs that were killed left on this machine: processes, and files shared with jobs."""
+    end_left_over_processes()
+    clear_short_folders()
+    for file in runs_folder(root).glob(f"*/scratch/{_OWNER_FILE}"):
+        owner = Owner.parse(file.read_text(encoding="ascii", errors="replace"))
+        if owner is not None and owner.is_gone():
+            shutil.rmtree(file.parent, ignore_errors=True)
