@@ -34,7 +34,7 @@ def show_list(run: Run, compiled: CompiledConfig, choice: Choice, *, as_json: bo
     Raises:
         InvalidInput: there is no such workflow.
     """
-    flows = overview(compiled)
+    flows = overview(compiled, scheduled=choice.scheduled)
     if choice.workflow:
         names = [flow.name for flow in flows]
         if choice.workflow not in names:

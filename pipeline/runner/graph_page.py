@@ -122,7 +122,7 @@ script-src 'unsafe-inline'">
 def _section(number: int, flow: WorkflowOverview, jobs: Sequence[GraphJob]) -> str:
     parts = [
         f"<section><h2>{_text(flow.name)}</h2>",
-        f'<p class="sub">{_text(flow.reason)} · <code>{_text(flow.where)}</code></p>',
+        f'<p class="sub">{_text(flow.headline)} · <code>{_text(flow.where)}</code></p>',
     ]
     if jobs:
         drawing = graph_svg(jobs, title=flow.name, standalone=False, tooltips=False)

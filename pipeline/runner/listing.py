@@ -32,8 +32,7 @@ def styled(text: str, style: str, *, colour: bool) -> str:
 
 def heading_lines(flow: WorkflowOverview, *, width: int = 0, colour: bool = False) -> list[str]:
     """Return a workflow's name and whether it starts, wrapped to a width, or not with 0."""
-    name, reason = plain_text(flow.name), plain_text(flow.reason)
-    word = reason if flow.state in ("starts", "scheduled") else f"does not run: {reason}"
+    name, word = plain_text(flow.name), plain_text(flow.headline)
     first, *rest = _wrapped(f"{name}  {word}", width, "    ") or [""]
     style = "green" if flow.state == "starts" else "yellow"
     if not first.startswith(name):  # The name itself is wider than the terminal.

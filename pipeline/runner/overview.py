@@ -23,7 +23,7 @@ from pipeline.config.model import (
     Workflow,
     WorkflowJob,
 )
-from pipeline.runner.plan import PlannedWorkflow, filters_match, plan_workflow
+from pipeline.runner.plan import PlannedWorkflow, filters_match, is_due, plan_workflow
 
 __all__ = [
     "JobOverview",
@@ -106,15 +106,38 @@ class WorkflowOverview:
     left_out: tuple[LeftOut, ...] = ()
     where: str = ""
 
+    @property
+    def headline(self) -> str:
+        """How it starts, or that it does not run, and why."""
+        runs = self.state in ("starts", "scheduled")
+        return self.reason if runs else f"does not run: {self.reason}"
 
-def overview(config: CompiledConfig) -> tuple[WorkflowOverview, ...]:
-    """Return every workflow of a configuration, in the order of the document."""
-    found = [
-        (flow.where.line, overview_of(config, plan_workflow(flow, **pipeline_ref(config))))
-        for flow in config.workflows.values()
-    ]
+
+def overview(config: CompiledConfig, *, scheduled: bool = False) -> tuple[WorkflowOverview, ...]:
+    """Return every workflow of a configuration, in the order of the document.
+
+    Args:
+        config: the configuration.
+        scheduled: whether to say what a schedule starts, in place of what a push starts.
+    """
+    found = []
+    for flow in config.workflows.values():
+        shown = overview_of(config, plan_workflow(flow, **pipeline_ref(config)))
+        found.append((flow.where.line, _as_scheduled(config, flow, shown) if scheduled else shown))
     found += [(flow.where.line, _skipped(config, flow)) for flow in config.skipped]
     return tuple(flow for _, flow in sorted(found, key=lambda item: item[0]))
+
+
+def _as_scheduled(
+    config: CompiledConfig, flow: Workflow, shown: WorkflowOverview
+) -> WorkflowOverview:
+    if not flow.schedules:
+        return replace(shown, state="filtered", reason="a push starts it, and no schedule")
+    if not is_due(flow, pipeline_ref(config)["branch"]):
+        return replace(
+            shown, state="filtered", reason=f"{shown.reason}, not for {_ref_text(config)}"
+        )
+    return replace(shown, state="starts")
 
 
 def overview_of(config: CompiledConfig, planned: PlannedWorkflow) -> WorkflowOverview:

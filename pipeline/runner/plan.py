@@ -9,7 +9,7 @@ from pipeline.config.java_regex import BadRegex, full_match
 from pipeline.config.model import CompiledConfig, Filter, Filters, Workflow, WorkflowJob
 from pipeline.errors import InvalidInput, did_you_mean
 
-__all__ = ["Choice", "PlannedWorkflow", "filters_match", "plan_run", "plan_workflow"]
+__all__ = ["Choice", "PlannedWorkflow", "filters_match", "is_due", "plan_run", "plan_workflow"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,16 +112,17 @@ def _workflows(config: CompiledConfig, choice: Choice, branch: str) -> list[Work
             )
         return [config.workflows[choice.workflow]]
     if choice.scheduled and not choice.job:
-        return [
-            flow
-            for flow in config.workflows.values()
-            if any(_matches(schedule.branches, branch) for schedule in flow.schedules)
-        ]
+        return [flow for flow in config.workflows.values() if is_due(flow, branch)]
     pushed = [flow for flow in config.workflows.values() if not flow.schedules]
     if not choice.job:
         return pushed
     # A push does not start scheduled workflows; who names a job may mean one of theirs all the same.
     return pushed + [flow for flow in config.workflows.values() if flow.schedules]
+
+
+def is_due(workflow: Workflow, branch: str) -> bool:
+    """Return whether a schedule of a workflow starts it for a branch."""
+    return any(_matches(schedule.branches, branch) for schedule in workflow.schedules)
 
 
 def _refuse_skipped(config: CompiledConfig, name: str) -> None:

@@ -116,6 +116,18 @@ def test_a_schedule_is_told_with_its_branches() -> None:
     assert flow("nightly", git__branch="x").reason == "scheduled at 0 3 * * * on main (UTC)"
 
 
+def test_what_a_schedule_starts_is_told_in_place_of_what_a_push_starts() -> None:
+    flows = {
+        branch: overview(config(git__branch=branch), scheduled=True) for branch in ("main", "x")
+    }
+    assert [(flow.name, flow.state) for flow in flows["main"]][:2] == [
+        ("main", "filtered"),
+        ("nightly", "starts"),
+    ]
+    assert flows["main"][0].headline == "does not run: a push starts it, and no schedule"
+    assert flows["x"][1].headline.endswith("on main (UTC), not for branch x")
+
+
 def test_a_workflow_without_jobs_for_this_branch_says_so() -> None:
     assert flow("release", git__branch="x").reason == "no job of it is for branch x"
     assert flow("release", git__tag="v1").reason == "starts for tag v1"
