@@ -246,7 +246,8 @@ class SetupPhase:
             branch=str(values.get("pipeline.git.branch") or ""),
             tag=str(values.get("pipeline.git.tag") or ""),
         )
-        return distinct_names(self.setup, planned)
+        named = distinct_names(self.setup, planned)
+        return tuple(replace(flow, continues=True) for flow in named)
 
 
 _NOT_CONTINUED = (

@@ -65,8 +65,18 @@ def critical_path(workflow: WorkflowRecord, began_at: float) -> tuple[PathPart, 
 
 
 def path_of_run(record: RunRecord) -> tuple[PathPart, ...]:
-    """Return the critical path of the workflow that ended last; none where no job started."""
-    paths = [critical_path(flow, record.started_at) for flow in record.last_attempts()]
+    """Return the critical path of the workflow that ended last; none where no job started.
+
+    What a setup workflow handed over could start when that had ended, so its path stands before.
+    """
+    flows = record.last_attempts()
+    path = _longest((flow for flow in flows if not flow.continues), record.started_at)
+    free_at = path[-1].ended_at if path else record.started_at
+    return path + _longest((flow for flow in flows if flow.continues), free_at)
+
+
+def _longest(flows: Iterable[WorkflowRecord], began_at: float) -> tuple[PathPart, ...]:
+    paths = (critical_path(flow, began_at) for flow in flows)
     return max((path for path in paths if path), key=lambda path: path[-1].ended_at, default=())
 
 

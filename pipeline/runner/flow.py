@@ -69,7 +69,12 @@ class Flow:
         ]
         status = status_of(job.status for job in jobs)
         record = WorkflowRecord(
-            self._planned.name, self._attempt, status, tuple(jobs), self._planned.left_out
+            self._planned.name,
+            self._attempt,
+            status,
+            tuple(jobs),
+            self._planned.left_out,
+            self._planned.continues,
         )
         self._number = self._run.journal.add_workflow(record)
         self._note_lost("requirements not met")

@@ -31,12 +31,16 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class PlannedWorkflow:
-    """A workflow to run, with the jobs that remain of it; ``left_out`` are those that a filter drops."""
+    """A workflow to run, with the jobs that remain of it; ``left_out`` are those that a filter drops.
+
+    ``continues`` tells whether it is of what a setup workflow of the same run handed over.
+    """
 
     name: str
     jobs: tuple[WorkflowJob, ...]
     left_out: tuple[str, ...] = ()
     max_auto_reruns: int = 0
+    continues: bool = False
 
 
 def filters_match(filters: Filters, *, branch: str = "", tag: str = "") -> bool:

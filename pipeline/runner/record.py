@@ -76,13 +76,17 @@ class JobRecord:
 
 @dataclass(frozen=True, slots=True)
 class WorkflowRecord:
-    """A workflow, or one of its automatic reruns (``attempt`` 2, 3 …)."""
+    """A workflow, or one of its automatic reruns (``attempt`` 2, 3 …).
+
+    ``continues`` tells whether it began when the setup workflow of the run had ended.
+    """
 
     name: str
     attempt: int
     status: RunStatus
     jobs: tuple[JobRecord, ...]
     left_out: tuple[str, ...] = ()
+    continues: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -88,6 +88,8 @@ def test_what_a_job_generates_runs_in_the_same_run(checkout: Checkout) -> None:
     assert checkout.statuses() == {"generate": "success", "api": "success", "web": "success"}
     assert checkout.record()["status"] == "success"
     assert flows(checkout) == {"main": ["generate"], "api": ["api"], "main (continued)": ["web"]}
+    continues = [flow["continues"] for flow in checkout.record()["workflows"]]
+    assert continues == [False, True, True]
     assert "api c key=none" in done.stderr
     assert "no curl here" in done.stderr
     assert 'continued by the job generate with run-api=true, of-both="c"' in done.stderr

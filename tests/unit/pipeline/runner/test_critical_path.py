@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -76,6 +77,16 @@ def test_of_several_workflows_the_one_that_ended_last_counts() -> None:
     long = workflow(job("b", 0, 7), name="long")
     path = path_of_run(RunRecord("r", started_at=BEGAN, workflows=(long, short)))
     assert [(part.workflow, part.name) for part in path] == [("long", "b")]
+
+
+def test_what_a_setup_workflow_handed_over_comes_after_it() -> None:
+    setup = workflow(job("generate", 0, 4), job("lint", 0, 3), name="setup")
+    main = replace(workflow(job("a", 5, 2), job("b", 5, 1), name="main"), continues=True)
+    path = path_of_run(RunRecord("r", started_at=BEGAN, workflows=(setup, main)))
+    assert [(part.workflow, part.name, part.waited_s) for part in path] == [
+        ("setup", "generate", 0),
+        ("main", "a", 1),
+    ]
 
 
 def test_a_run_in_which_nothing_started_has_none() -> None:
