@@ -21,11 +21,26 @@ CREDENTIALS = {
 
 
 @dataclass(frozen=True)
+class Refusal:
+    """Requests of a method that the service refuses, all or those with a header of that name."""
+
+    method: str
+    status: str
+    code: str
+    header: str = ""
+
+    def fits(self, environ: dict[str, Any]) -> bool:
+        named = f"HTTP_{self.header.upper().replace('-', '_')}"
+        return environ["REQUEST_METHOD"] == self.method and (not self.header or named in environ)
+
+
+@dataclass(frozen=True)
 class BucketService:
-    """Where the service answers, and a client that sees all of the bucket."""
+    """Where the service answers, a client that sees all of the bucket, and what it refuses."""
 
     endpoint: str
     client: Any
+    refusals: list[Refusal]
 
     def settings(self) -> dict[str, str]:
         """The variables with which ci.run uses it."""
@@ -67,7 +82,19 @@ def bucket_service() -> Iterator[BucketService]:
     from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
     from werkzeug.serving import make_server
 
-    server = make_server("127.0.0.1", 0, DomainDispatcherApplication(create_backend_app))
+    refusals: list[Refusal] = []
+    app = DomainDispatcherApplication(create_backend_app)
+
+    def guarded(environ: dict[str, Any], start_response: Any) -> Any:
+        for refusal in refusals:
+            if refusal.fits(environ):
+                environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+                start_response(refusal.status, [("Content-Type", "application/xml")])
+                code = f"<Code>{refusal.code}</Code><Message>not for you</Message>"
+                return [f"<?xml version='1.0'?><Error>{code}</Error>".encode()]
+        return app(environ, start_response)
+
+    server = make_server("127.0.0.1", 0, guarded)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     endpoint = f"http://127.0.0.1:{server.server_port}"
@@ -80,8 +107,9 @@ def bucket_service() -> Iterator[BucketService]:
     )
     client.create_bucket(Bucket=NAME)
     try:
-        yield BucketService(endpoint, client)
+        yield BucketService(endpoint, client, refusals)
     finally:
+        refusals.clear()
         items = client.list_objects_v2(Bucket=NAME).get("Contents", [])
         for item in items:
             client.delete_object(Bucket=NAME, Key=item["Key"])

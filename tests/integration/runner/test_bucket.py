@@ -17,6 +17,7 @@ from tests.integration.runner.bucket_service import (
     CREDENTIALS,
     NAME,
     BucketService,
+    Refusal,
     free_port,
 )
 
@@ -70,6 +71,30 @@ def test_the_second_writer_is_refused_and_leaves_nothing(
     assert not upload(bucket, "k", content, tmp_path)
     assert service.read("team/k") == b"first"
     assert service.unfinished_uploads() == []
+
+
+@pytest.mark.parametrize(
+    ("content", "method"), [(b"small", "PUT"), (LARGE, "POST")], ids=["whole", "in parts"]
+)
+def test_a_service_that_takes_no_condition_is_written_to_without_one(
+    bucket: Bucket, service: BucketService, tmp_path: Path, content: bytes, method: str
+) -> None:
+    service.refusals.append(
+        Refusal(method, "501 Not Implemented", "NotImplemented", "If-None-Match")
+    )
+    assert upload(bucket, "k", content, tmp_path)
+    assert service.read("team/k") == content
+    assert service.unfinished_uploads() == []
+
+
+def test_a_refusal_is_an_error_in_the_services_words(
+    bucket: Bucket, service: BucketService, tmp_path: Path
+) -> None:
+    service.refusals.append(Refusal("PUT", "403 Forbidden", "AccessDenied"))
+    with pytest.raises(BucketError, match="AccessDenied: not for you") as caught:
+        upload(bucket, "k", b"x", tmp_path)
+    assert caught.value.code == "AccessDenied"
+    assert not caught.value.retryable
 
 
 def test_what_is_not_there_is_none(bucket: Bucket) -> None:

@@ -17,7 +17,7 @@ import pytest
 
 from pipeline.runner.archive import write_archive
 from pipeline.runner.bucket_records import name_of
-from tests.integration.runner.bucket_service import CREDENTIALS, BucketService, free_port
+from tests.integration.runner.bucket_service import CREDENTIALS, BucketService, Refusal, free_port
 from tests.integration.runner.harness import PROJECT, Checkout, Done
 
 SECRET = CREDENTIALS["AWS_SECRET_ACCESS_KEY"]
@@ -206,6 +206,24 @@ def test_a_bucket_that_does_not_answer_is_one_warning(
     assert again.returncode == 0
     monkeypatch.setenv("ORBYARD_CI_STORE_ENDPOINT", shared.endpoint)
     assert alice.cached().returncode == 0
+    assert shared.names() == [gems(shared)]
+
+
+def test_whoever_may_only_read_takes_caches_and_saves_none(
+    shared: BucketService, alice: Laptop, bob: Laptop
+) -> None:
+    alice.cached()
+    shared.refusals.append(Refusal("PUT", "403 Forbidden", "AccessDenied"))
+    done = bob.build(
+        "- restore_cache: {key: v1-}\n"
+        "- run: mkdir -p ~/own && date > ~/own/date\n"
+        "- save_cache: {key: own-1, paths: [~/own]}\n"
+        "- save_cache: {key: own-2, paths: [~/own]}\n"
+    )
+    assert done.returncode == 0, done.stderr
+    assert "Found a cache from" in bob.log()
+    assert done.stderr.count("nothing is saved to the shared store in this run") == 1
+    assert sorted(bob.caches()) == ["own-1", "own-2", "v1-gems-exact"]
     assert shared.names() == [gems(shared)]
 
 
