@@ -166,6 +166,7 @@ def _written_forms(value: str) -> set[str]:
     forms = {value, stripped, *_url_forms(stripped)}
     forms.add(stripped.replace("\\", "\\\\").replace('"', '\\"'))
     forms.add(stripped.replace("'", "'\\''"))
+    forms |= _xml_forms(stripped)
     escaped = stripped.encode("unicode_escape").decode("ascii")
     forms |= {escaped, escaped.replace("'", "\\'")}
     for text in {value, stripped, value + "\n"}:
@@ -173,6 +174,13 @@ def _written_forms(value: str) -> set[str]:
         forms |= _base64_forms(raw)
         forms.update(_wrapped_base64(raw))
     return forms
+
+
+def _xml_forms(text: str) -> set[str]:
+    """The text as XML and HTML writers escape it: in an element, and between either quotes."""
+    plain = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    quoted = plain.replace('"', "&quot;")
+    return {plain, quoted, *(quoted.replace("'", form) for form in ("&apos;", "&#39;", "&#x27;"))}
 
 
 def _url_forms(text: str) -> set[str]:

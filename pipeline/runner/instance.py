@@ -152,6 +152,7 @@ def _job_run(machine: Machine, spec: JobSpec, opened: Opened, agent: AgentServer
         before_step=machine.shell.before if machine.shell else None,
         after_failure=machine.shell.after_failure if machine.shell else None,
         memory=machine.memory,
+        mask=machine.masker.mask,
         deadline=time.monotonic() + machine.job_timeout_s if machine.job_timeout_s else None,
         facts={"not_emulated": list(opened.not_emulated)} if opened.not_emulated else {},
         remote_docker=opened.remote_docker,

@@ -64,6 +64,7 @@ class JobRun:
         scratch: a folder inside of the sandbox for the runner's own files.
         cancel: set when the run is stopped.
         memory: what is remembered of the project.
+        mask: hides secrets in what is kept of the job.
         halted: tells whether ``circleci step halt`` was called.
         failed: whether a step has failed.
         background: the steps that run beside the others.
@@ -88,6 +89,7 @@ class JobRun:
     cancel: threading.Event
     halted: Callable[[], bool]
     memory: ProjectMemory
+    mask: Callable[[str], str] = str
     failed: bool = False
     tty: bool = True
     background: list[Background] = field(default_factory=list)

@@ -223,7 +223,8 @@ class _Reader:
         )
 
     def _step(self, job: JobRecord, step: StepResult, anchor: str) -> ReportStep:
-        masked = replace(step, name=self.mask(step.name), note=self.mask(step.note))
+        note = step.note.rpartition(f"/{self._record.id}/")[2]
+        masked = replace(step, name=self.mask(step.name), note=self.mask(note))
         log = self._inside(step.log, job) if step.log else None
         return ReportStep(masked, self._anchor(f"{anchor}/{masked.name[:60]}"), log)
 

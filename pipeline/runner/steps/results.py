@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import posixpath
+from collections.abc import Callable
+from pathlib import Path
 
 from pipeline.config.model import Step
 from pipeline.runner.job_run import JobRun, Outcome
@@ -29,6 +32,7 @@ def store_test_results(run: JobRun, step: Step, log: StepLog) -> Outcome:
     except FileNotFoundError:
         log.say(f"{path}: no such file or directory; no test results")
         return Outcome(note="nothing there")
+    _mask_files(target, run.mask)
     found = read_results(target)
     for warning in found.warnings:
         log.say(f"Warning: {warning.removeprefix(f'{target}/')}")
@@ -41,3 +45,15 @@ def store_test_results(run: JobRun, step: Step, log: StepLog) -> Outcome:
     so_far["skipped"] += summary.skipped
     run.memory.note_tests(found.cases)
     return Outcome(note=word)
+
+
+def _mask_files(folder: Path, mask: Callable[[str], str]) -> None:
+    """Take the secrets out of files: what a test saw of them is in its failure's message."""
+    for parent, _, names in os.walk(folder):
+        for path in (Path(parent, name) for name in names):
+            if path.is_symlink() or not path.is_file():
+                continue
+            text = path.read_bytes().decode("utf-8", "surrogateescape")
+            masked = mask(text)
+            if masked != text:
+                path.write_bytes(masked.encode("utf-8", "surrogateescape"))

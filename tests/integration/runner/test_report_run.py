@@ -23,7 +23,8 @@ jobs:
           mkdir -p results
           echo '<testsuite name="s">' > results/r.xml
           echo "<testcase name='t$CIRCLE_NODE_INDEX'>" >> results/r.xml
-          echo "<failure>saw $TOKEN</failure></testcase>" >> results/r.xml
+          seen=$(echo "$TOKEN" | sed 's/&/\\&amp;/; s/</\\&lt;/')
+          echo "<failure>saw $seen</failure></testcase>" >> results/r.xml
           echo '</testsuite>' >> results/r.xml
       - run:
           name: Fail in one
@@ -36,7 +37,7 @@ workflows: {main: {jobs: [build, {test: {requires: [build]}}]}}
 def test_a_run_leaves_its_page_and_its_junit_without_secrets(checkout: Checkout) -> None:
     checkout.write(CONFIG)
     done = checkout.run(
-        "--report", "reports/", "--report", "again.html", "--env", "TOKEN=hunter2-secret"
+        "--report", "reports/", "--report", "again.html", "--env", "TOKEN=hunter2&<secret"
     )
     assert done.returncode == 1, done.stderr
     assert f"report in {checkout.folder / 'reports' / 'report.html'}" in done.stderr
@@ -46,6 +47,9 @@ def test_a_run_leaves_its_page_and_its_junit_without_secrets(checkout: Checkout)
     for text in (page, junit):
         assert "hunter2" not in text
         assert "saw ****" in text
+    stored = [path.read_text() for path in checkout.newest().rglob("test-results/**/*.xml")]
+    assert len(stored) == 2
+    assert all("saw ****" in text for text in stored)
     assert 'id="test[1]/Fail-in-one"' in page
     assert '<span class="f1">****</span>' in page
     assert ">out/made.txt</a>" in page or ">made.txt</a>" in page

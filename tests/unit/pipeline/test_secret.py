@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import base64
+import html
 import json
 import pickle
+import xml.sax.saxutils
 from urllib.parse import quote
 
 import pytest
@@ -36,6 +38,9 @@ def test_a_secret_is_not_pickled() -> None:
         base64.b64encode(VALUE.encode() + b"\n").decode(),
         quote(VALUE, safe=""),
         json.dumps(VALUE)[1:-1],
+        html.escape(VALUE),
+        xml.sax.saxutils.escape(VALUE),
+        xml.sax.saxutils.quoteattr(VALUE)[1:-1],
         f"postgres://user:{VALUE}@db/app",
     ],
 )
