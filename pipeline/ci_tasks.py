@@ -12,6 +12,7 @@ from pipeline.ci_cache_tasks import namespace as cache
 from pipeline.ci_graph_tasks import graph
 from pipeline.ci_report_tasks import report
 from pipeline.ci_run_tasks import run_
+from pipeline.ci_runs_tasks import artifacts, logs, runs
 from pipeline.command import Run, command
 from pipeline.compile_help import COMPILE_HELP
 
@@ -240,5 +241,7 @@ def _refuse(run: Run, findings: Iterable[Finding]) -> NoReturn:
     raise Exit(code=2)
 
 
-namespace = Collection("ci", explain, graph, process, report, run_, schema, validate)
+namespace = Collection(
+    "ci", artifacts, explain, graph, logs, process, report, run_, runs, schema, validate
+)
 namespace.add_collection(cache)

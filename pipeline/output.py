@@ -108,6 +108,12 @@ class Console:
             return text
         return f"\x1b[{';'.join(_STYLES[name] for name in styles)}m{text}\x1b[0m"
 
+    def style_result(self, text: str, *styles: str) -> str:
+        """Return ``text`` in the named styles as results show them, or as it is without colours."""
+        if self._plain_results or not styles:
+            return text
+        return f"\x1b[{';'.join(_STYLES[name] for name in styles)}m{text}\x1b[0m"
+
     def result(self, text: str) -> None:
         """Print what the task was asked for to standard output, in colours only where it shows them."""
         self._write(self._out, _STYLED.sub("", text) if self._plain_results else text)

@@ -18,7 +18,7 @@ from pathlib import Path
 from pipeline.runner.blobs import try_lock
 from pipeline.runner.store import Store
 
-__all__ = ["old_runs", "remove_old_runs", "running"]
+__all__ = ["is_running", "old_runs", "remove_old_runs", "running"]
 
 _RUN = re.compile(r"\d{8}-\d{6}-[0-9a-f]{6}")
 _LOCK = ".lock"
@@ -34,6 +34,15 @@ def running(folder: Path) -> Iterator[None]:
         yield
     finally:
         os.close(fd)
+
+
+def is_running(folder: Path) -> bool:
+    """Return whether the process of a run is alive."""
+    try:
+        with try_lock(folder / _LOCK) as free:
+            return not free
+    except OSError:
+        return False
 
 
 def old_runs(runs: Path, keep: int) -> list[Path]:
