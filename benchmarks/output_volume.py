@@ -19,14 +19,14 @@ from pathlib import Path
 
 IMAGE = os.environ.get("ORBYARD_TEST_JOB_IMAGE", "debian:bookworm-slim")
 PROJECT = Path(__file__).resolve().parents[1]
-SIZES = {"1 MB": 10**6, "100 MB": 10**8}
+SIZES = {"1 MB": 10**6, "1 GB": 10**9}
 LINE = "Fetching something 1.2.3 from a mirror, which is a line of an ordinary length"
 CONFIG = """
 version: 2.1
 jobs:
   build:
     docker: [{{image: {image}}}]
-    steps: [run: '{command}']
+    steps: [run: {{name: Print much, command: '{command}'}}]
 """
 
 
@@ -37,7 +37,7 @@ def main() -> None:
             print("no Docker engine answers: only jobs on this machine are measured")
             return
         for name, size in SIZES.items():
-            command = f'yes "{LINE}" | head -c {size}'
+            command = f'head -c {size} < <(yes "{LINE}")'
             print(f"{executor:6} {name}, output to a file    {to_file(executor, command):6.1f} s")
             for screen in ("plain", "live", "slow"):
                 memory, seconds = measure(executor, command, screen)
