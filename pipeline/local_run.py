@@ -49,7 +49,7 @@ from pipeline.runner.run import Runner, RunRequest
 from pipeline.runner.run_folder import find_run, list_runs, new_run_id, runs_folder
 from pipeline.runner.run_retention import remove_old_runs, running
 from pipeline.runner.serial_groups import SerialGroups
-from pipeline.runner.snapshot import make_snapshot
+from pipeline.runner.snapshot import Snapshot, make_snapshot
 from pipeline.runner.step_check import check_steps
 from pipeline.runner.store import Store, hash_name
 from pipeline.runner.test_results import CaseResult
@@ -95,6 +95,7 @@ class LocalOptions:
     failed_tests: bool = False
     job_timeout: str = ""
     reports: tuple[Target, ...] = ()
+    in_place: bool = False
 
 
 def run_locally(run: Run, config: str, compiling: CompileOptions, options: LocalOptions) -> bool:
@@ -109,6 +110,10 @@ def run_locally(run: Run, config: str, compiling: CompileOptions, options: Local
     refuse_passed(options.continue_, options.passed)
     if options.failed_tests and not options.failed:
         raise InvalidInput("--failed-tests goes with --failed, which says of what run")
+    if options.in_place and options.committed:
+        raise InvalidInput(
+            "--in-place works on the files as they are, --committed on a copy: take one"
+        )
     parse_duration(options.job_timeout or "0", key="--job-timeout")
     earlier = find_run(run.root, options.failed)[1] if options.failed else None
     source = read_config(run, config or (earlier.config if earlier else ""))
@@ -217,6 +222,10 @@ def _resumed(
     return resume_failed(planned, earlier) if earlier else Resumed(planned, {})
 
 
+def _at_once(options: LocalOptions) -> int:
+    return 1 if options.in_place else max(1, (os.cpu_count() or 2) // 2)
+
+
 def _left_to_do(resumed: Resumed) -> list[PlannedWorkflow]:
     """Return the workflows without the jobs that are taken over from an earlier run."""
     return [
@@ -258,8 +267,12 @@ def _run(
     try:
         with store.hold_run(record.id, folder), running(folder), view:
             _adopt_layers(store, record.id, resumed)
-            snapshot = make_snapshot(
-                run.root, scratch, committed=options.committed, commits_changes=compiled.setup
+            snapshot = (
+                Snapshot(scratch, (), None)
+                if options.in_place
+                else make_snapshot(
+                    run.root, scratch, committed=options.committed, commits_changes=compiled.setup
+                )
             )
             compiled = with_revision(compiled, snapshot.revision)
             setup = SetupPhase(run, compiled, work.compiling, options.choice, folder)
@@ -281,6 +294,7 @@ def _run(
                 timings=memory.timings(),
                 failed_tests=work.failed_tests,
                 job_timeout_s=parse_duration(options.job_timeout or "0"),
+                in_place=run.root.resolve() if options.in_place else None,
                 tty=options.tty,
                 shell=_shell(view, options),
                 continuation=setup.api() if compiled.setup else None,
@@ -288,7 +302,7 @@ def _run(
             request = RunRequest(
                 record=record,
                 folder=folder,
-                at_once=options.at_once or max(1, (os.cpu_count() or 2) // 2),
+                at_once=options.at_once or _at_once(options),
                 approve=_Approvals(view, options.approve),
                 contexts=contexts,
                 run_instance=lambda spec: run_instance(machine, spec),

@@ -49,6 +49,7 @@ class ContainerJob:
         platform: of all images, or empty.
         sockets: sockets of the engine's machine, and where the job sees them.
         volumes: of the primary container.
+        tree: the working tree that the job works on, seen under its own name, or "".
         runs_daemon: whether a Docker daemon is to run in the primary container.
         daemon: one beside it, already made.
     """
@@ -61,6 +62,7 @@ class ContainerJob:
     platform: str = ""
     sockets: Mapping[str, str] = field(default_factory=dict)
     volumes: Sequence[VolumeMount] = ()
+    tree: str = ""
     runs_daemon: bool = False
     daemon: Daemon | None = None
 
@@ -167,7 +169,7 @@ def _primary_spec(engine: ContainerEngine, job: ContainerJob) -> ContainerSpec:
         cpus=job.resources.cpus,
         memory_bytes=job.resources.memory_bytes,
         runs_daemon=job.runs_daemon,
-        binds=dict(job.sockets),
+        binds={**job.sockets, **({job.tree: job.tree} if job.tree else {})},
         volumes=volumes,
         platform=_platform(engine, job, facts) or None,
     )

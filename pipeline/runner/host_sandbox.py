@@ -8,7 +8,9 @@ import threading
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
+from tempfile import TemporaryFile
 
 from pipeline.errors import Interrupted, InvalidInput
 from pipeline.process import run_in_terminal, run_process
@@ -35,6 +37,8 @@ KEPT_VARIABLES = (
 )
 """Variables of the caller that a job sees; all others would make it depend on who runs it."""
 _STOPPED = 130
+_PROJECT = "~/project/"
+_CHUNK = 1 << 20
 
 
 @dataclass(slots=True)
@@ -46,12 +50,14 @@ class HostSandbox:
         keep: whether it stays when the job is over.
         job_id: tells the job's processes from all others.
         cancel: set when the run is stopped.
+        tree: the working tree itself, where the job works on it: ``~/project`` is a link to it.
     """
 
     folder: Path
     keep: bool = False
     job_id: str = field(default_factory=lambda: uuid.uuid4().hex)
     cancel: threading.Event = field(default_factory=threading.Event)
+    tree: Path | None = None
 
     @property
     def home(self) -> str:
@@ -129,7 +135,7 @@ class HostSandbox:
             InvalidInput: the folder is outside of the scratch folder, where nothing of a job may land.
         """
         folder = Path(path)
-        if not folder.resolve().is_relative_to(self.folder.resolve()):
+        if not any(folder.resolve().is_relative_to(own.resolve()) for own in self._own()):
             raise InvalidInput(
                 f"{path} is outside of the job's own folder, and this job runs on the machine itself",
                 hint="use a path below ~ or the working directory, or run the job in a container",
@@ -139,8 +145,20 @@ class HostSandbox:
 
     def put_cache(self, tar: Iterable[bytes]) -> None:
         """Unpack what a cache has below the home folder; what is elsewhere stays out of this machine."""
-        moved = joined([renamed(tar, below_home)])
-        unpack_safely(self._until_stopped(moved), self.folder, outward_links=True)
+        if self.tree is None:
+            moved = joined([renamed(tar, below_home)])
+            unpack_safely(self._until_stopped(moved), self.folder, outward_links=True)
+            return
+        with TemporaryFile(dir=self.folder) as file:
+            for chunk in self._until_stopped(tar):
+                file.write(chunk)
+            for folder, wanted in ((self.tree, _below_project), (self.folder, _beside_project)):
+                file.seek(0)
+                pieces = iter(partial(file.read, _CHUNK), b"")
+                unpack_safely(joined([renamed(pieces, wanted)]), folder, outward_links=True)
+
+    def _own(self) -> list[Path]:
+        return [self.folder] if self.tree is None else [self.folder, self.tree]
 
     def _until_stopped(self, pieces: Iterable[bytes]) -> Iterator[bytes]:
         for piece in pieces:
@@ -154,3 +172,11 @@ class HostSandbox:
         end_processes(lambda mark: mark == wanted)
         if not self.keep:
             shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _below_project(name: str) -> str | None:
+    return name.removeprefix(_PROJECT) or None if name.startswith(_PROJECT) else None
+
+
+def _beside_project(name: str) -> str | None:
+    return None if f"{name}/".startswith(_PROJECT) else below_home(name)

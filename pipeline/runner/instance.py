@@ -17,6 +17,7 @@ from pipeline.runner.containers import INSIDE
 from pipeline.runner.docker_sandbox import DockerSandbox
 from pipeline.runner.environment import BuildIdentity, builtin_variables
 from pipeline.runner.host_sandbox import HostSandbox
+from pipeline.runner.in_place import enter_tree
 from pipeline.runner.job import run_steps
 from pipeline.runner.job_run import JobRun
 from pipeline.runner.machine import Machine
@@ -153,6 +154,7 @@ def _job_run(machine: Machine, spec: JobSpec, opened: Opened, agent: AgentServer
         after_failure=machine.shell.after_failure if machine.shell else None,
         memory=machine.memory,
         mask=machine.masker.mask,
+        in_place=str(machine.in_place or ""),
         deadline=time.monotonic() + machine.job_timeout_s if machine.job_timeout_s else None,
         facts={"not_emulated": list(opened.not_emulated)} if opened.not_emulated else {},
         remote_docker=opened.remote_docker,
@@ -169,8 +171,13 @@ def _is_halted(sandbox: Sandbox, agent: AgentServer) -> bool:
 def _prepare(run: JobRun, sandbox: Sandbox) -> None:
     """Make the working directory, and put the stand-in program on the PATH."""
     folder = run.working_directory
+    if run.in_place:
+        enter_tree(sandbox, Path(run.in_place), run.configured_directory)
+        # Docker would take that of the first user with the ids, which may be root.
+        run.builtin = {**run.builtin, "HOME": sandbox.home}
     if isinstance(sandbox, DockerSandbox):
-        sandbox.make_folder(folder)
+        if not run.in_place:
+            sandbox.make_folder(folder)
         with suppress(OrbyardError):
             # A login shell and sudo make a PATH of their own, on which the folder of PATH is not.
             web = f"{INSIDE}/{_WEB_FOLDER}" if "CIRCLE_CONTINUATION_KEY" in run.builtin else ""

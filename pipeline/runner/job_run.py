@@ -14,6 +14,7 @@ from pipeline.config.model import Step
 from pipeline.runner.environment import job_environment
 from pipeline.runner.model import JobSpec
 from pipeline.runner.project_memory import ProjectMemory
+from pipeline.runner.relocation import portable_name
 from pipeline.runner.remote_docker import RemoteDocker
 from pipeline.runner.sandbox import Sandbox
 from pipeline.runner.snapshot import Snapshot
@@ -68,6 +69,7 @@ class JobRun:
         halted: tells whether ``circleci step halt`` was called.
         failed: whether a step has failed.
         background: the steps that run beside the others.
+        in_place: the working tree itself, as the sandbox sees it, or "" where the job gets a copy.
         deadline: when the job has to be over, as :func:`time.monotonic` counts, or None.
         before_step: called with each step, and its number from 0, before it is run.
         after_failure: called with a step that failed.
@@ -93,6 +95,7 @@ class JobRun:
     failed: bool = False
     tty: bool = True
     background: list[Background] = field(default_factory=list)
+    in_place: str = ""
     deadline: float | None = None
     before_step: Callable[[JobRun, Step, int], None] | None = None
     after_failure: Callable[[JobRun, Step], None] | None = None
@@ -120,7 +123,12 @@ class JobRun:
     @property
     def working_directory(self) -> str:
         """The job's working directory inside the sandbox."""
-        return self.expand(self.spec.job.working_directory or "~/project")
+        return self.in_place or self.configured_directory
+
+    @property
+    def configured_directory(self) -> str:
+        """The working directory that the job would have with a copy of the files."""
+        return posixpath.normpath(self.expand(self.spec.job.working_directory or "~/project"))
 
     def expand(self, path: str) -> str:
         """Return a path with ``~`` replaced; a relative one stays relative."""
@@ -130,7 +138,16 @@ class JobRun:
 
     def absolute(self, path: str) -> str:
         """Return a path of a step, relative to the working directory, as an absolute one."""
-        return posixpath.normpath(posixpath.join(self.working_directory, self.expand(path)))
+        found = posixpath.normpath(posixpath.join(self.working_directory, self.expand(path)))
+        return _moved(found, self.configured_directory, self.working_directory)
+
+    def portable(self, path: str) -> str:
+        """Return the name under which a cache keeps an absolute path: the same in place and elsewhere."""
+        home = self.sandbox.home
+        # The home folder of a job on this machine is itself inside of the working tree.
+        if path != home and not path.startswith(f"{home}/"):
+            path = _moved(path, self.working_directory, self.configured_directory)
+        return portable_name(path, home)
 
     def environment(self, step: Mapping[str, Any] | None = None) -> dict[str, str]:
         """Return the variables of a step."""
@@ -148,6 +165,11 @@ class JobRun:
     def artifact_folder(self) -> Path:
         """Return the folder of this machine that artifacts are copied to."""
         return self.spec.folder / "artifacts"
+
+
+def _moved(path: str, old: str, new: str) -> str:
+    """Return a path with a folder that it is in, or is, replaced by another one."""
+    return new + path[len(old) :] if path == old or path.startswith(f"{old}/") else path
 
 
 StepFunction = Callable[[JobRun, Step, StepLog], Outcome]

@@ -51,6 +51,7 @@ class Machine:
         timings: how long tests took before this run: all nodes of a job split by the same.
         failed_tests: of jobs, by :meth:`JobSpec.of_workflow`: the only tests that are to be run.
         job_timeout_s: seconds that a job may take, or None.
+        in_place: the working tree that jobs work on, or None where they get copies.
     """
 
     engine: Callable[[], ContainerEngine]
@@ -75,6 +76,7 @@ class Machine:
     timings: Timings = field(default_factory=Timings)
     failed_tests: Mapping[str, tuple[CaseResult, ...]] = field(default_factory=dict)
     job_timeout_s: float | None = None
+    in_place: Path | None = None
     _builds: dict[Path, tuple[int, int | None, str]] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 

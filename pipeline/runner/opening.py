@@ -14,6 +14,7 @@ from typing import Literal
 
 from pipeline.config.model import Docker, DockerImage, Step
 from pipeline.config.model import Machine as MachineExecutor
+from pipeline.errors import InvalidInput
 from pipeline.process import find_program
 from pipeline.runner.container_spec import VolumeMount
 from pipeline.runner.containers import (
@@ -151,7 +152,7 @@ def _hand_over(opened: Opened, keys: SshKeys) -> None:
 def _host(machine: Machine, spec: JobSpec, shared: Path, undo: ExitStack) -> Opened:
     home = shared / "home"
     home.mkdir()
-    sandbox = HostSandbox(home, cancel=machine.cancel)
+    sandbox = HostSandbox(home, cancel=machine.cancel, tree=machine.in_place)
     undo.callback(sandbox.close)
     differs = []
     if isinstance(spec.job.executor, MachineExecutor):
@@ -203,6 +204,7 @@ def _containers(
         resources=resources,
         platform=machine.options.platform,
         sockets=sockets,
+        tree=_tree(machine, engine),
         volumes=_machine_volumes(machine, executor, undo) if kind == "machine" else (),
         runs_daemon=kind == "machine",
         daemon=remote.daemon if remote is not None else None,
@@ -212,6 +214,12 @@ def _containers(
     if kind == "machine":
         start_own_daemon(sandbox)
     return Opened(sandbox, INSIDE, services=services, remote_docker=remote)
+
+
+def _tree(machine: Machine, engine: ContainerEngine) -> str:
+    if machine.in_place is not None and not engine.sees_this_machine:
+        raise InvalidInput("--in-place needs a Docker engine on this machine, which sees its files")
+    return os.fspath(machine.in_place or "")
 
 
 def _remote_docker(

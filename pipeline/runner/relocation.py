@@ -51,13 +51,16 @@ def renamed(
                 yield from _data(archive, member)
 
 
-def relocated(tar: Iterable[bytes], below: str, *, strip: str = "") -> Iterator[bytes]:
+def relocated(
+    tar: Iterable[bytes], below: str, *, strip: str = "", leave_out: str = ""
+) -> Iterator[bytes]:
     """Yield a tar's members with names below a folder (``home/circleci``), without the end mark.
 
     Args:
         tar: an uncompressed tar.
         below: the folder; "" for none.
         strip: a first part of the names that is taken away; the member of that very name is left out.
+        leave_out: a folder, by its name without ``strip``, that is left out.
     """
     prefix = below.strip("/")
 
@@ -66,6 +69,8 @@ def relocated(tar: Iterable[bytes], below: str, *, strip: str = "") -> Iterator[
             if name == strip:
                 return None
             name = name.removeprefix(f"{strip}/")
+        if leave_out and name.partition("/")[0] == leave_out:
+            return None
         return f"{prefix}/{name}" if prefix else name
 
     return renamed(tar, rename)

@@ -10,7 +10,7 @@ from pipeline.config.model import Step
 from pipeline.runner.cache_keys import MissingChecksumFile, render_key
 from pipeline.runner.job_run import JobRun, Outcome
 from pipeline.runner.key_context import key_context
-from pipeline.runner.relocation import joined, portable_name, relocated
+from pipeline.runner.relocation import joined, relocated
 from pipeline.runner.step_log import StepLog
 from pipeline.runner.store import AlreadyThere
 
@@ -42,8 +42,12 @@ def save_cache(run: JobRun, step: Step, log: StepLog) -> Outcome:
 def _packed(run: JobRun, path: str, log: StepLog) -> Iterator[bytes]:
     absolute = run.absolute(path)
     try:
-        folder = portable_name(posixpath.dirname(absolute), run.sandbox.home)
-        yield from relocated(run.sandbox.read_archive(absolute), folder)
+        archive = run.sandbox.read_archive(absolute)
+        if absolute == run.in_place:
+            name = posixpath.basename(absolute)
+            yield from relocated(archive, run.portable(absolute), strip=name, leave_out=".orbyard")
+        else:
+            yield from relocated(archive, run.portable(posixpath.dirname(absolute)))
     except FileNotFoundError:
         log.say(f"Warning: skipping this path: {path} does not exist")
 

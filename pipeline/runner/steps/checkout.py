@@ -14,6 +14,12 @@ _BRANCHES_SHOWN = 20
 def checkout(run: JobRun, step: Step, log: StepLog) -> Outcome:
     """Put the files and their repository into ``path``, by default the working directory."""
     folder = run.absolute(str(step.options.get("path") or "."))
+    if run.in_place:
+        if folder != run.working_directory:
+            log.say(f"with --in-place there is no copy of the files that could go to {folder}")
+            raise StepFailed
+        log.say(f"the job works on {folder} itself: nothing is checked out")
+        return Outcome(note="in place")
     code, _ = run.sandbox.capture(
         [
             "/bin/sh",

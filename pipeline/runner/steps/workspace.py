@@ -47,8 +47,9 @@ def _packed(run: JobRun, root: str, path: str) -> Iterator[bytes]:
     absolute = posixpath.normpath(posixpath.join(root, path))
     if absolute == root:
         # The archive of a folder begins with the folder itself; its name must not be part of the layer.
-        below, strip = "", posixpath.basename(root)
-        yield from relocated(run.sandbox.read_archive(absolute), below, strip=strip)
+        archive, name = run.sandbox.read_archive(absolute), posixpath.basename(root)
+        left_out = ".orbyard" if run.in_place else ""
+        yield from relocated(archive, "", strip=name, leave_out=left_out)
         return
     yield from relocated(
         run.sandbox.read_archive(absolute), posixpath.dirname(posixpath.relpath(absolute, root))
