@@ -282,8 +282,8 @@ jobs:
       - run: {name: carried, command: 'echo "$ORDER"; test "$BASH_ENV" = "$CIRCLE_SHELL_ENV"'}
 workflows: {main: {jobs: [build: {context: first}]}}
 """)
-    (checkout.folder / "c.env").write_text("IN_CONTEXT=yes\nCIRCLE_JOB=no\nOWN=context\n")
-    done = checkout.run("--executor", executor, "--context", "first=c.env", "--env", "OWN=project")
+    (checkout.folder / "c.env").write_text("IN_CONTEXT=yes\nCIRCLE_JOB=no\nOWN=of-the-context\n")
+    done = checkout.run("--executor", executor, "--context", "first=c.env", "--env", "OWN=of-the-project")
     assert done.returncode == 0, done.stderr
     steps = checkout.steps()
     assert steps["context"]["lines"][-1] == "step **** yes build"
