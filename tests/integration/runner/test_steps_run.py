@@ -283,7 +283,8 @@ jobs:
 workflows: {main: {jobs: [build: {context: first}]}}
 """)
     (checkout.folder / "c.env").write_text("IN_CONTEXT=yes\nCIRCLE_JOB=no\nOWN=of-the-context\n")
-    done = checkout.run("--executor", executor, "--context", "first=c.env", "--env", "OWN=of-the-project")
+    given = ["--context", "first=c.env", "--env", "OWN=of-the-project"]
+    done = checkout.run("--executor", executor, *given)
     assert done.returncode == 0, done.stderr
     steps = checkout.steps()
     assert steps["context"]["lines"][-1] == "step **** yes build"
