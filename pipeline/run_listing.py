@@ -17,7 +17,7 @@ from pipeline.runner.run_folder import find_run, list_runs
 from pipeline.runner.run_logs import LoggedStep, choose_steps, follow_logs, logged_steps
 from pipeline.runner.run_retention import is_running
 from pipeline.runner.view_blocks import log_lines, mark, near, short_name
-from pipeline.runner.view_text import safe_line
+from pipeline.runner.view_text import plain_text, safe_line
 from pipeline.sizes import format_size
 
 if TYPE_CHECKING:
@@ -72,9 +72,9 @@ def _run_row(folder: Path, record: RunRecord) -> tuple[str, ...]:
         datetime.fromtimestamp(record.started_at, UTC).astimezone().strftime("%d %b %H:%M"),
         status.replace("_", " "),
         took,
-        _plain(record.tag or record.branch or record.revision[:10] or "-"),
-        _plain(_what(record)),
-        _plain(", ".join(failed[:3]) + more),
+        plain_text(record.tag or record.branch or record.revision[:10] or "-"),
+        plain_text(_what(record)),
+        plain_text(", ".join(failed[:3]) + more),
     )
 
 
@@ -158,7 +158,7 @@ def _print_head(run: Run, step: LoggedStep, unknown: str = "running") -> None:
     """Print what a log is of to standard error, so that standard output is the log alone."""
     style = run.console.style
     result = step.result
-    words = [f"{mark(result.status if result else unknown, style)} {_plain(step.job)}"]
+    words = [f"{mark(result.status if result else unknown, style)} {plain_text(step.job)}"]
     words.append(f"{style('›', 'dim')} {style(short_name(step.name), 'bold')}")
     if result is not None:
         code = f"exit code {result.exit_code}, " if result.exit_code else ""
@@ -215,7 +215,7 @@ def show_artifacts(run: Run, names: Iterable[str], *, job: str, json: bool) -> N
     if not files:
         run.console.line(f"the run {record.id} stored no artifacts")
     rows = [
-        (_plain(label), format_size(path.lstat().st_size), _plain(near(path)))
+        (plain_text(label), format_size(path.lstat().st_size), plain_text(near(path)))
         for label, path in files
     ]
     run.console.table(rows)
@@ -228,7 +228,3 @@ def _files(job: JobRecord) -> Iterator[tuple[str, Path]]:
         for above, _, names in sorted(os.walk(folder)) if result.folder else ():
             for name in sorted(names):
                 yield label, Path(above, name)
-
-
-def _plain(text: str) -> str:
-    return safe_line(text, colours=False)

@@ -86,7 +86,7 @@ def choose_steps(
     """
     found = list(steps)
     if job:
-        known = [one.job for one in found]
+        known = [name for one in found for name in (one.job.partition("[")[0], one.job)]
         found = [one for one in found if job in (one.job, one.job.partition("[")[0])]
         if not found:
             raise InvalidInput(f"there is no log of a job {job!r}", hint=_known(job, known))

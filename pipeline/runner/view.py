@@ -21,7 +21,7 @@ from pipeline.runner.view_blocks import log_lines, mark, short_name, step_head, 
 from pipeline.runner.view_screen import Printed, Screen
 from pipeline.runner.view_state import RunState, ShownJob, ShownStep, StepStart
 from pipeline.runner.view_summary import summary_lines
-from pipeline.runner.view_text import safe_line
+from pipeline.runner.view_text import plain_text, safe_line
 
 __all__ = ["View", "ViewKind", "open_view"]
 
@@ -127,7 +127,7 @@ class View:
         """Print that a job begins."""
         with self._lock:
             self._state.jobs[spec.label] = ShownJob(spec)
-            self._line(self._style(f"==> {spec.label}", "bold"))
+            self._line(self._style(f"==> {plain_text(spec.label)}", "bold"))
 
     def step_started(self, spec: JobSpec, start: StepStart) -> ShownStep:
         """Return what takes the lines of a step."""
@@ -158,7 +158,7 @@ class View:
             if self._state.stopping:
                 return
             self._state.stopping = True
-            waits = ", ".join(self._state.jobs)
+            waits = plain_text(", ".join(self._state.jobs))
         self._line(self._style(f"==> Stopping{': waiting for ' + waits if waits else ''}", "bold"))
 
     def run_finished(self, record: RunRecord, folder: Path) -> None:
@@ -182,7 +182,7 @@ class View:
             job: the label of the job that it is about.
         """
         head = f"{job}: " if job else ""
-        self._line(self._style(f"  {head}{safe_line(text, colours=False)}", "dim"))
+        self._line(self._style(f"  {plain_text(head + text)}", "dim"))
 
     # How it is printed.
 
@@ -197,14 +197,13 @@ class View:
         return self._console.style(text, *styles)
 
     def _ended(self, label: str, status: str, seconds: float, reason: str) -> None:
-        because = f": {reason}" if reason else ""
-        self._line(
-            f"{mark(status, self._style)} {label}: {status} ({format_duration(seconds)}){because}"
-        )
+        because = f": {plain_text(reason)}" if reason else ""
+        took = format_duration(seconds)
+        self._line(f"{mark(status, self._style)} {plain_text(label)}: {status} ({took}){because}")
 
     def _print_step(self, step: ShownStep, result: StepResult) -> None:
         several = len(self._state.jobs) > 1
-        prefix = self._style(f"{step.spec.label} | ", "dim") if several else "  "
+        prefix = self._style(f"{plain_text(step.spec.label)} | ", "dim") if several else "  "
         stopped = self._state.stopping and result.status == "failed"
         self._line(f"{prefix}{step_head(result, self._style, stopped=stopped)}")
         if stopped or (self._quiet and result.status != "failed"):
@@ -232,7 +231,7 @@ class View:
 def still_running(state: RunState, now: float) -> str:
     """Return which steps are running, and for how long: ``… still running: test: Run tests (2m 00s)``."""
     words = [
-        f"{job.label}: {_doing(job)} ({format_duration(now - (job.step or job).began)})"
+        f"{plain_text(job.label)}: {_doing(job)} ({format_duration(now - (job.step or job).began)})"
         for job in state.jobs.values()
     ]
     rest = f" and {len(words) - 5} more" if len(words) > 5 else ""

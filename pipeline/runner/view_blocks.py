@@ -114,8 +114,8 @@ def tail(path: Path, limit: int) -> list[str]:
                 position = start
     except OSError:
         return []
-    lines = b"".join(pieces).decode("utf-8", "replace").removesuffix("\n").split("\n")
-    return lines[-limit:] if lines != [""] else []
+    text = b"".join(pieces).decode("utf-8", "replace")
+    return text.removesuffix("\n").split("\n")[-limit:] if text else []
 
 
 def log_lines(path: str) -> Iterator[str]:

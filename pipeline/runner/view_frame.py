@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pipeline.output import format_duration
 from pipeline.runner.view_blocks import Style, short_name, step_head
 from pipeline.runner.view_state import RunState, ShownJob, ShownStep
-from pipeline.runner.view_text import cut, safe_line, width_of
+from pipeline.runner.view_text import cut, plain_text, safe_line, width_of
 
 __all__ = ["frame_lines"]
 
@@ -32,7 +32,7 @@ def frame_lines(state: RunState, width: int, height: int, now: float, style: Sty
     if len(jobs) == 1:
         return [*_alone(jobs[0], room, now, style), *foot]
     shown = jobs if len(jobs) <= room else jobs[: max(0, room - 1)]
-    names = min(_WIDEST_NAME, max((width_of(job.label) for job in shown), default=0))
+    names = min(_WIDEST_NAME, max((width_of(plain_text(job.label)) for job in shown), default=0))
     spare = min(_MOST_OUTPUT, (room - len(jobs)) // max(1, len(jobs)))
     lines: list[str] = []
     for job in shown:
@@ -48,7 +48,7 @@ def _spinner(now: float, style: Style) -> str:
 
 
 def _head(job: ShownJob, names: int, now: float, style: Style) -> str:
-    name = cut(safe_line(job.label, colours=False), _WIDEST_NAME)
+    name = cut(plain_text(job.label), _WIDEST_NAME)
     padded = style(name, "bold") + " " * (names - width_of(name))
     took = format_duration(now - job.began)
     return f"{_spinner(now, style)} {padded}  {took:>7}  {_doing(job, now, style)}"
@@ -92,7 +92,7 @@ def _last_lines(step: ShownStep, most: int, style: Style) -> list[str]:
 def _alone(job: ShownJob, room: int, now: float, style: Style) -> list[str]:
     """Return the only job that runs, with the steps that it has done."""
     took = style(format_duration(now - job.began), "dim")
-    lines = [f"{_spinner(now, style)} {style(safe_line(job.label, colours=False), 'bold')}  {took}"]
+    lines = [f"{_spinner(now, style)} {style(plain_text(job.label), 'bold')}  {took}"]
     done = [f"  {step_head(result, style)}" for result, _ in job.done if _is_told(result.status)]
     running: list[str] = []
     if job.step is not None:
@@ -116,7 +116,7 @@ def _is_told(status: str) -> bool:
 def _foot(state: RunState, now: float, style: Style) -> list[str]:
     took = format_duration(now - state.began)
     if state.stopping:
-        waits = ", ".join(state.jobs)
+        waits = plain_text(", ".join(state.jobs))
         word = f"stopping{': waiting for ' + waits if waits else ''}"
         return [f"{style(word, 'yellow', 'bold')}  {style(took, 'dim')}"]
     counts = state.counts()

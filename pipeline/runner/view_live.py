@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
-from pipeline.output import format_duration
+from pipeline.output import Console, format_duration
 from pipeline.runner.model import JobResult, JobSpec, StepResult
 from pipeline.runner.record import RunRecord
 from pipeline.runner.view import View
@@ -26,7 +26,7 @@ from pipeline.runner.view_frame import frame_lines
 from pipeline.runner.view_keys import Keyboard, in_foreground
 from pipeline.runner.view_screen import Screen, terminal_size
 from pipeline.runner.view_state import ShownJob, ShownStep
-from pipeline.runner.view_text import safe_line
+from pipeline.runner.view_text import plain_text
 
 __all__ = ["LiveView", "can_be_live"]
 
@@ -42,9 +42,20 @@ def can_be_live() -> bool:
 
 
 class LiveView(View):
-    """Draws a run in a terminal; see :class:`~pipeline.runner.view.View`."""
+    """Draws a run in a terminal; see :class:`~pipeline.runner.view.View`.
+
+    Args:
+        console: the way to the terminal.
+        size: gives the terminal's width and height in cells.
+    """
 
     redraws = True
+
+    def __init__(
+        self, console: Console, *, size: Callable[[], tuple[int, int]] | None = None
+    ) -> None:
+        self._size = size or (lambda: terminal_size(sys.stderr))
+        super().__init__(console)
 
     def _make_screen(self) -> Screen:
         self._keyboard = Keyboard()
@@ -52,7 +63,7 @@ class LiveView(View):
         return Screen(
             self._console.write_progress,
             frame=self._frame,
-            size=lambda: terminal_size(sys.stderr),
+            size=self._size,
             reflows="XTERM_VERSION" not in os.environ,
         )
 
@@ -119,10 +130,10 @@ class LiveView(View):
         """Print a job's block."""
         with self._lock:
             job = self._state.jobs.pop(spec.label, None) or ShownJob(spec)
-            because = f": {result.reason}" if result.reason else ""
+            because = f": {plain_text(result.reason)}" if result.reason else ""
             word = f"  {result.status}" if result.status != "success" else ""
             took = self._style(f"  {format_duration(result.seconds)}", "dim")
-            name = self._style(safe_line(spec.label, colours=False), "bold")
+            name = self._style(plain_text(spec.label), "bold")
             self._line(f"{mark(result.status, self._style)} {name}{took}{word}{because}")
             folds = result.status == "success" and self._state.instances() > _MOST_UNFOLDED
             if not folds:
@@ -140,7 +151,7 @@ class LiveView(View):
             if shown is None:
                 super().note(text, job)
             else:
-                shown.preparing = safe_line(text, colours=False)
+                shown.preparing = plain_text(text)
 
     def ask(self, question: str) -> bool | None:
         """Ask for a key: whether it is ``y``, or None where there is no keyboard."""

@@ -12,7 +12,7 @@ from pipeline.runner.critical_path import path_of_run
 from pipeline.runner.model import JobResult, StepResult
 from pipeline.runner.record import JobRecord, RunRecord
 from pipeline.runner.view_blocks import Style, mark, near, short_name, tail
-from pipeline.runner.view_text import safe_line, width_of
+from pipeline.runner.view_text import plain_text, safe_line, width_of
 
 __all__ = ["failures", "summary_lines"]
 
@@ -57,7 +57,7 @@ def failures(jobs: Iterable[JobRecord]) -> list[Failure]:
     for job in jobs:
         failed = [result for result in job.instances if result.status in _FAILED]
         if job.status in _FAILED and not failed:
-            found.append(Failure(job.name, job.reason or job.status))
+            found.append(Failure(plain_text(job.name), job.reason or job.status))
         for result in failed:
             label = _label(job, result)
             steps = [step for step in result.steps if step.status == "failed"]
@@ -68,7 +68,7 @@ def failures(jobs: Iterable[JobRecord]) -> list[Failure]:
 
 
 def _label(job: JobRecord, result: JobResult) -> str:
-    return f"{job.name}[{result.node_index}]" if job.parallelism > 1 else job.name
+    return plain_text(f"{job.name}[{result.node_index}]" if job.parallelism > 1 else job.name)
 
 
 def _table(jobs: Iterable[JobRecord], style: Style) -> Iterator[str]:
@@ -92,12 +92,12 @@ def _rows(job: JobRecord) -> Iterator[tuple[str, str, str, str]]:
         if job.kept_from:
             words.append(f"as in the run {job.kept_from}")
         took = format_duration(result.seconds) if result.seconds else ""
-        yield result.status, _label(job, result), took, _plain(", ".join(words))
+        yield result.status, _label(job, result), took, plain_text(", ".join(words))
     if not job.instances:
         word = "" if job.status == "success" else job.status.replace("_", " ")
         words = [text for text in (word, job.reason) if text]
         took = format_duration(job.seconds) if job.started_at is not None else ""
-        yield job.status, job.name, took, _plain(": ".join(words))
+        yield job.status, plain_text(job.name), took, plain_text(": ".join(words))
 
 
 def _facts_of(result: JobResult) -> Iterator[str]:
@@ -130,7 +130,7 @@ def _facts(record: RunRecord, jobs: list[JobRecord], style: Style) -> Iterator[s
     ]
     for name, texts in facts:
         for number, text in enumerate(filter(None, texts)):
-            yield f"  {style((name if number == 0 else '').ljust(13), 'dim')}  {_plain(text)}"
+            yield f"  {style((name if number == 0 else '').ljust(13), 'dim')}  {plain_text(text)}"
 
 
 def _path(record: RunRecord) -> str:
@@ -186,7 +186,7 @@ def _artifacts(results: Iterable[JobResult]) -> str:
 def _failure(failure: Failure, style: Style, *, lines: int) -> Iterator[str]:
     step = failure.step
     if step is None:
-        yield f"  {mark('failed', style)} {failure.label}: {_plain(failure.reason)}"
+        yield f"  {mark('failed', style)} {failure.label}: {plain_text(failure.reason)}"
         return
     code = f": exit code {step.exit_code}" if step.exit_code is not None else ""
     yield f"  {mark('failed', style)} {failure.label}: {short_name(step.name)}{code}"
@@ -213,7 +213,3 @@ def _last_words(
     took = style(f"in {format_duration(record.seconds)}", "dim")
     logs = style(f"logs in {near(folder)}", "dim")
     yield f"{mark(record.status, style)} {style(word, 'bold')} {took}; {logs}"
-
-
-def _plain(text: str) -> str:
-    return safe_line(" ".join(text.split()), colours=False)

@@ -6,7 +6,7 @@ import re
 import unicodedata
 from functools import lru_cache
 
-__all__ = ["cut", "safe_line", "width_of"]
+__all__ = ["cut", "plain_text", "safe_line", "width_of"]
 
 _LONGEST = 8192
 """Characters of a line that are looked at; nobody reads further on a screen, and the log has all."""
@@ -36,6 +36,11 @@ def safe_line(text: str, *, colours: bool) -> str:
         text = shorter if shorter != text else text.replace("\x08", "")
     text = _HARMFUL.sub(lambda found: _kept(found, colours), text.expandtabs(8))
     return f"{text}\x1b[0m" if "\x1b" in text else text
+
+
+def plain_text(text: str) -> str:
+    """Return a text, as a name or a reason, in one line and without any control sequence."""
+    return safe_line(" ".join(text.split()), colours=False)
 
 
 def _kept(found: re.Match[str], colours: bool) -> str:

@@ -146,3 +146,20 @@ def test_how_the_output_is_cut_makes_no_difference(
         cut.log.write(piece)
     whole.log.write(b"".join(pieces))
     assert cut.text == whole.text
+
+
+def test_a_line_without_end_is_shown_but_for_what_a_secret_may_begin_with(kept: Kept) -> None:
+    assert kept.log.unfinished() == ""
+    kept.log.write(b"....")
+    assert kept.log.unfinished() == "...."
+    kept.log.write(b"hunter2")
+    assert kept.log.unfinished() == "...."
+    kept.log.write(b"-hunter2..")
+    assert kept.log.unfinished() == "....****.."
+    kept.log.write(b"\n")
+    assert kept.log.unfinished() == ""
+
+
+def test_lines_are_in_the_file_as_soon_as_they_were_printed(kept: Kept) -> None:
+    kept.log.write(b"one\ntw")
+    assert kept.path.read_text() == "one\n"
