@@ -33,12 +33,12 @@ class Checkout:
     def environ(self) -> dict[str, str]:
         return {**os.environ, "PYTHONPATH": str(PROJECT), "XDG_CACHE_HOME": str(self.store)}
 
-    def argv(self, *words: str) -> list[str]:
-        return [sys.executable, "-c", "from pipeline.program import main; main()", "ci.run", *words]
+    def argv(self, *words: str, task: str = "ci.run") -> list[str]:
+        return [sys.executable, "-c", "from pipeline.program import main; main()", task, *words]
 
-    def run(self, *words: str) -> Done:
+    def run(self, *words: str, task: str = "ci.run") -> Done:
         return subprocess.run(
-            self.argv(*words),
+            self.argv(*words, task=task),
             cwd=self.folder,
             env=self.environ(),
             capture_output=True,
