@@ -69,7 +69,7 @@ class ContainerJob:
 
 def job_labels(run_id: str) -> dict[str, str]:
     """Return the labels of all that a run makes."""
-    return {RUN_LABEL: run_id, OWNER_LABEL: str(this_process()), "orbyard.pid": str(os.getpid())}
+    return {RUN_LABEL: run_id, OWNER_LABEL: str(this_process())}
 
 
 def job_name(run_id: str, label: str) -> str:
@@ -104,6 +104,7 @@ def open_containers(
             sandbox.after.append(job.daemon)
         undo.pop_all()
         undo.callback(sandbox.close)
+        _go_on(cancel)
         if not is_shared:
             folder, name = posixpath.split(INSIDE)
             engine.put_archive(primary, folder, [pack_shared(job.shared, name)])
@@ -119,6 +120,7 @@ def open_containers(
                 job.labels,
                 _platform(engine, job, service_facts),
             )
+        _go_on(cancel)
         _learn(sandbox, image, note)
         if not is_shared:
             mirror = AgentMirror(engine, primary, job.shared / "agent", f"{INSIDE}/agent")

@@ -23,6 +23,7 @@ from pipeline.runner.container_spec import (
     ImageFacts,
     container_config,
 )
+from pipeline.runner.exec_stream import read_output, reader_of
 from pipeline.runner.owner import RUN_LABEL, owner_of_labels
 from pipeline.runner.resources import MachineSize
 from pipeline.terminal import hand_over
@@ -235,7 +236,8 @@ class ContainerEngine:
                 tty=tty,
                 stdin=False,
             )
-            output = self._client.exec_start(made["Id"], stream=True, tty=tty)
+            reader = reader_of(self._client.exec_start(made["Id"], socket=True, tty=tty))
+        output = read_output(reader, tty=tty)
         return str(made["Id"]), _reading(output, f"the output of {argv[0]} cannot be read")
 
     def interact(

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import signal
 import subprocess
 import time
 from typing import Any
 
 from tests.integration.runner.harness import Checkout
-
-
-def containers(docker_engine: Any) -> int:
-    return len(docker_engine.containers.list(all=True, filters={"label": "orbyard.run"}))
 
 
 def test_a_job_sees_the_working_tree_and_its_variables(checkout: Checkout) -> None:
@@ -240,49 +235,6 @@ workflows: {main: {jobs: [test]}}
         f"spec/{letter}_spec.rb" for letter in "abcd"
     ]
     assert all(len(part) == 2 for part in parts)
-
-
-def test_an_interrupted_run_leaves_no_container(checkout: Checkout, docker_engine: Any) -> None:
-    checkout.write("""
-version: 2.1
-jobs: {build: {docker: [{image: PLAIN}, {image: PLAIN, command: [sleep, "600"]}], steps: [run: sleep 600]}}
-""")
-    before = containers(docker_engine)
-    child = subprocess.Popen(
-        checkout.argv(),
-        cwd=checkout.folder,
-        env=checkout.environ(),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        stdin=subprocess.DEVNULL,
-    )
-    wait_until(lambda: containers(docker_engine) == before + 2)
-    child.send_signal(signal.SIGINT)
-    assert child.wait(timeout=60) == 130
-    assert containers(docker_engine) == before
-
-
-def test_what_a_killed_run_left_is_removed_by_the_next(
-    checkout: Checkout, docker_engine: Any
-) -> None:
-    checkout.write("""
-version: 2.1
-jobs: {build: {docker: [{image: PLAIN}], steps: [run: 'sleep ${SECONDS_TO_SLEEP:-0}']}}
-""")
-    before = containers(docker_engine)
-    child = subprocess.Popen(
-        checkout.argv("--env", "SECONDS_TO_SLEEP=600"),
-        cwd=checkout.folder,
-        env=checkout.environ(),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        stdin=subprocess.DEVNULL,
-    )
-    wait_until(lambda: containers(docker_engine) == before + 1)
-    child.kill()
-    child.wait()
-    assert checkout.run().returncode == 0
-    assert containers(docker_engine) == before
 
 
 def wait_until(holds: Any) -> None:
