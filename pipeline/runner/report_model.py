@@ -14,7 +14,7 @@ from pipeline.runner.model import JobResult, StepResult
 from pipeline.runner.record import JobRecord, RunRecord, WorkflowRecord
 from pipeline.runner.report_log import LogLimits
 from pipeline.runner.report_text import anchor_name
-from pipeline.runner.test_results import CaseResult, read_results
+from pipeline.runner.test_results import CaseResult, ResultSet, read_results
 
 __all__ = [
     "ReportData",
@@ -50,6 +50,7 @@ class ReportInstance:
         anchor: its place in the page.
         steps: its steps.
         tests: the test results that it stored.
+        test_warnings: what of them could not be read.
         artifacts: files that it stored.
         artifacts_left_out: how many of them are not listed.
     """
@@ -59,6 +60,7 @@ class ReportInstance:
     anchor: str
     steps: tuple[ReportStep, ...]
     tests: tuple[CaseResult, ...] = ()
+    test_warnings: tuple[str, ...] = ()
     artifacts: tuple[Path, ...] = ()
     artifacts_left_out: int = 0
 
@@ -198,15 +200,18 @@ class _Reader:
         if folder is None:
             return ReportInstance(result, label, anchor, steps)
         tests = folder / "test-results"
-        cases = read_results(tests).cases if tests.is_dir() and _is_below(tests, folder) else ()
+        is_there = tests.is_dir() and _is_below(tests, folder)
+        found = read_results(tests) if is_there else ResultSet()
         files = _files(folder / "artifacts")
-        masked = tuple(self._case(case) for case in cases)
+        masked = tuple(self._case(case) for case in found.cases)
+        warnings = tuple(self.mask(text.removeprefix(f"{tests}/")) for text in found.warnings)
         return ReportInstance(
             result,
             label,
             anchor,
             steps,
             masked,
+            warnings,
             tuple(files[:_MOST_ARTIFACTS]),
             max(0, len(files) - _MOST_ARTIFACTS),
         )

@@ -35,7 +35,7 @@ def _table(heads: Iterable[str], rows: Iterable[Iterable[str]], caption: str) ->
 
 def render_tests(data: ReportData) -> str:
     """Return the tests that jobs stored: failures, the slowest ones, counts; "" where there are none."""
-    with_tests = [instance for instance in _instances(data) if instance.tests]
+    with_tests = [one for one in _instances(data) if one.tests or one.test_warnings]
     if not with_tests:
         return ""
     cases = [case for instance in with_tests for case in instance.tests]
@@ -51,6 +51,11 @@ def render_tests(data: ReportData) -> str:
     more = len(summary.failures) - _MOST_FAILURES
     if more > 0:
         failures += f'<p class="quiet">and {more:,} more failures</p>'
+    failures += "".join(
+        f'<p class="quiet">{_job_link(instance)}: {escaped(warning)}</p>'
+        for instance in with_tests
+        for warning in instance.test_warnings
+    )
     slowest = _table(
         ("Test", "Job", "Time"),
         (

@@ -5,7 +5,7 @@ Positions are in percent, so that the drawing fits every width without a script.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from pipeline.output import format_duration
@@ -57,12 +57,19 @@ def timeline_bars(data: ReportData, critical: frozenset[tuple[str, str]]) -> tup
     """
     bars = [
         bar
-        for flow in data.flows
+        for number, flow in enumerate(data.flows)
         for job in flow.jobs
-        if job.record.started_at is not None and not job.record.kept_from
+        if job.record.started_at is not None
+        and not job.record.kept_from
+        and not _went_on(job.record, data.flows[number + 1 :])
         for bar in _bars(data, flow, job, critical)
     ]
     return tuple(sorted(bars, key=lambda bar: (bar.free_at, bar.start)))
+
+
+def _went_on(job: JobRecord, later: Iterable[ReportFlow]) -> bool:
+    """Return whether a rerun took a job over that had gone well: its bar is drawn there."""
+    return any(other == job for flow in later for other in flow.record.jobs)
 
 
 def _bars(
@@ -70,7 +77,12 @@ def _bars(
 ) -> Iterator[Bar]:
     zero = data.record.started_at
     is_critical = flow.is_last and (flow.record.name, job.record.name) in critical
-    free_at = _free_at(job.record, {one.name: one for one in flow.record.jobs}, zero)
+    needed = [one for one in flow.record.jobs if one.name in job.record.requires]
+    before = [one for one in data.flows if one.record.name == flow.record.name]
+    for earlier in before[: before.index(flow)]:
+        # A rerun begins when all of the attempt before it has ended.
+        needed += earlier.record.jobs
+    free_at = _free_at(needed, zero)
     suffix = "" if flow.is_last else f" (attempt {flow.record.attempt})"
     for instance in job.instances:
         result = instance.result
@@ -102,11 +114,11 @@ def _steps(instance: ReportInstance, zero: float) -> Iterator[tuple[str, str, st
             yield result.name, step.anchor, result.status, start, start + result.seconds
 
 
-def _free_at(job: JobRecord, jobs: Mapping[str, JobRecord], zero: float) -> float:
-    """Return when all that it waited for had ended, in seconds since the run began."""
+def _free_at(needed: Iterable[JobRecord], zero: float) -> float:
+    """Return when all that a job waited for had ended, in seconds since the run began."""
     ends = [
         need.started_at + need.seconds - zero
-        for need in (jobs[name] for name in job.requires if name in jobs)
+        for need in needed
         if need.started_at is not None and not need.kept_from
     ]
     return max([0.0, *ends])

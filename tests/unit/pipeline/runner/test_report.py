@@ -228,3 +228,11 @@ def test_the_middle_of_a_long_log_is_left_out_with_its_place(tmp_path: Path) -> 
     found = Texts(page(make.record([job]), make.folder))
     assert any("1,000 lines in the middle" in text for text in found.texts)
     assert "00-step.log" in found.texts
+
+
+def test_test_results_that_cannot_be_read_are_told(tmp_path: Path) -> None:
+    make = RunBuilder(tmp_path)
+    job = make.job("a", 0, [make.step("a", 0, "x", 0, 1)])
+    make.file("jobs/a/test-results/0/r.xml", "<testsuite><testcase name='t'/></wrong>")
+    texts = Texts(page(make.record([job]), make.folder)).texts
+    assert any(text.startswith(": 0/r.xml: not well-formed XML") for text in texts)

@@ -7,9 +7,10 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from pipeline.runner.critical_path import path_of_run
+from pipeline.runner.record import WorkflowRecord
 from pipeline.runner.report_model import read_report
 from pipeline.runner.report_timeline import Bar, render_timeline, timeline_bars
-from tests.report_runs import RunBuilder, rails_run
+from tests.report_runs import BEGAN, RunBuilder, rails_run
 
 
 def test_a_bar_begins_when_its_steps_do_and_its_wait_when_what_it_needs_has_ended(
@@ -31,8 +32,9 @@ def test_every_attempt_has_its_bar_and_what_was_taken_over_none(tmp_path: Path) 
     make = RunBuilder(tmp_path)
     job = make.job("a", 0, [make.step("a", 0, "x", 0, 1)])
     kept = replace(job, name="b", kept_from="20300101-000000-aaaaaa")
-    first, second = make.record([job, kept]).workflows * 2
-    record = make.record(first, replace(second, attempt=2))
+    (first,) = make.record([job, kept]).workflows
+    later = replace(job, started_at=BEGAN + 2)
+    record = make.record(first, replace(first, attempt=2, jobs=(later, kept)))
     labels = [bar.label for bar in timeline_bars(read_report(record, make.folder), frozenset())]
     assert sorted(labels) == ["a", "a (attempt 1)"]
 
@@ -58,3 +60,23 @@ def test_nothing_is_drawn_outside_and_short_things_can_be_seen() -> None:
     ]
     assert len(spans) == 5
     assert all(x >= 0 and width >= 0.25 and x + width <= 100.01 for x, width in spans)
+
+
+def test_what_a_rerun_took_over_is_drawn_once_and_the_rest_waited_for_the_attempt_before(
+    tmp_path: Path,
+) -> None:
+    make = RunBuilder(tmp_path)
+    build = make.job("build", 0, [make.step("build", 0, "x", 0, 1)])
+    failed = make.job(
+        "test", 1, [make.step("test", 0, "x", 1, 4, status="failed")], after=["build"]
+    )
+    again = make.job("test", 5.5, [make.step("test-2", 0, "x", 5.5, 4)], after=["build"])
+    first = WorkflowRecord("main", 1, "failed", (build, failed))
+    second = WorkflowRecord("main", 2, "success", (build, again))
+    data = read_report(make.record(first, second), make.folder)
+    bars = timeline_bars(data, frozenset())
+    assert [(bar.label, bar.free_at, bar.start) for bar in bars] == [
+        ("build", 0, 0),
+        ("test (attempt 1)", 1, 1),
+        ("test", 5, 5.5),
+    ]
