@@ -33,6 +33,7 @@ _TRIGGERS = {
         "context",
         "approve",
         "passed",
+        "image",
         "report",
     ],
     help={
@@ -57,6 +58,8 @@ _TRIGGERS = {
         "jobs": "how many jobs run at once; default is half of the processors",
         "executor": "where docker jobs run: auto and docker in containers, host on this machine itself",
         "platform": "take the images for this platform, as linux/amd64; default is the engine's own",
+        "image": "take another image for one that the configuration names, as IMAGE=OTHER; may be given"
+        " several times",
         "ssh_agent": "let every job use all keys of your ssh agent, not only what `add_ssh_keys` names",
         "in_place": "let jobs work on these files themselves, not on a copy; one job at a time",
         "committed": "check out the last commit, not the files as they are",
@@ -100,6 +103,7 @@ def run_(
     jobs: int = 0,
     executor: str = "auto",
     platform: str = "",
+    image: Iterable[str] | None = None,
     ssh_agent: bool = False,
     in_place: bool = False,
     committed: bool = False,
@@ -151,6 +155,7 @@ def run_(
         at_once=jobs,
         executor=executor,
         platform=platform,
+        images=tuple(image or ()),
         ssh_agent=ssh_agent,
         in_place=in_place,
         committed=committed,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from pipeline.runner.bucket_address import check_endpoint, check_store
+from pipeline.runner.image_names import check_image_rules
 from pipeline.settings import setting
 from pipeline.sizes import parse_size
 
@@ -18,6 +19,14 @@ def _at_least_one(value: Any) -> int:
     if isinstance(value, bool) or not text.isdecimal() or int(text) < 1:
         raise ValueError(f"expected a whole number of at least 1, found {value!r}")
     return int(text)
+
+
+def _image_rules(value: Any) -> dict[str, str]:
+    if not isinstance(value, Mapping):
+        raise ValueError(f"expected images by the image that is written, found {value!r}")
+    rules = {str(written): str(taken or "") for written, taken in value.items()}
+    check_image_rules(rules)
+    return rules
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +109,14 @@ class CiSettings:
     )
     dind_image: str = setting(
         "docker:dind", doc="The image of jobs' own Docker daemons; it has dockerd and docker."
+    )
+    images: Mapping[str, str] = setting(
+        factory=dict,
+        doc="Images to take in place of those that the configuration names, from a mirror, say; `--image` "
+        "adds to them. A name without a tag stands for all its tags, one that ends with a slash for all "
+        "images in it. Their `auth` is not used: your own `docker login` is.",
+        parse=_image_rules,
+        example={"cimg/": "mirror.example.com/cimg/", "cimg/ruby": "acme/ruby"},
     )
     platform: str = setting(
         "",

@@ -81,6 +81,7 @@ class LocalOptions:
     at_once: int = 0
     executor: str = "auto"
     platform: str = ""
+    images: tuple[str, ...] = ()
     ssh_agent: bool = False
     committed: bool = False
     pull: bool = False
@@ -254,7 +255,11 @@ def _run(
     home = run.root / ".orbyard"
     folder = runs_folder(run.root) / record.id
     executors = executor_options(
-        run, options.executor, options.platform, ssh_agent=options.ssh_agent
+        run,
+        options.executor,
+        options.platform,
+        options.images,
+        ssh_agent=options.ssh_agent,
     )
     clear_left_over(run.root)
     scratch = make_scratch(folder)

@@ -6,7 +6,7 @@ import os
 import re
 import shutil
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,7 @@ from pipeline.errors import InvalidInput
 from pipeline.runner.engine import ContainerEngine, open_engine
 from pipeline.runner.executor_options import ExecutorOptions
 from pipeline.runner.host_processes import end_left_over_processes
+from pipeline.runner.image_names import check_image_rules
 from pipeline.runner.owner import Owner, this_process
 from pipeline.runner.run_folder import runs_folder
 from pipeline.runner.short_folders import clear_short_folders
@@ -28,11 +29,13 @@ _PLATFORM = re.compile(r"[a-z0-9]+/[a-z0-9_]+(/[a-z0-9]+)?\Z")
 _OWNER_FILE = "owner"
 
 
-def executor_options(run: Run, executor: str, platform: str, *, ssh_agent: bool) -> ExecutorOptions:
+def executor_options(
+    run: Run, executor: str, platform: str, images: Iterable[str] = (), *, ssh_agent: bool
+) -> ExecutorOptions:
     """Return what the options and the settings say about executors.
 
     Raises:
-        InvalidInput: a platform that is none, a key's file that is not there.
+        InvalidInput: a platform or a rule for images that is none, a key's file that is not there.
     """
     settings = ci_settings(run)
     platform = platform or settings.platform
@@ -49,6 +52,7 @@ def executor_options(run: Run, executor: str, platform: str, *, ssh_agent: bool)
             )
     return ExecutorOptions(
         executor=executor,
+        images={**settings.images, **_image_rules(images)},
         platform=platform,
         machine=settings.machine,
         machine_image=settings.machine_image,
@@ -58,6 +62,18 @@ def executor_options(run: Run, executor: str, platform: str, *, ssh_agent: bool)
         ssh_auth_sock=run.environ.get("SSH_AUTH_SOCK", ""),
         ssh_keys=keys,
     )
+
+
+def _image_rules(written: Iterable[str]) -> dict[str, str]:
+    rules = {}
+    for text in written:
+        image, _, taken = text.partition("=")
+        try:
+            check_image_rules({image: taken})
+        except ValueError as error:
+            raise InvalidInput(f"--image is written as IMAGE=OTHER: {error}") from error
+        rules[image] = taken
+    return rules
 
 
 class SharedEngine:

@@ -14,6 +14,7 @@ class ExecutorOptions:
 
     Attributes:
         executor: ``auto``, ``docker`` or ``host``: where docker jobs run.
+        images: which image is taken for one that is written; see :mod:`pipeline.runner.image_names`.
         platform: of all images, as ``linux/amd64``; empty for the engine's own.
         machine: ``host`` or ``container``: where machine jobs run.
         machine_image: the image of their containers.
@@ -25,6 +26,7 @@ class ExecutorOptions:
     """
 
     executor: str = "auto"
+    images: Mapping[str, str] = field(default_factory=dict)
     platform: str = ""
     machine: str = "host"
     machine_image: str = ""

@@ -28,6 +28,7 @@ from pipeline.runner.docker_daemon import Daemon
 from pipeline.runner.docker_sandbox import DockerSandbox
 from pipeline.runner.engine import ContainerEngine
 from pipeline.runner.host_sandbox import HostSandbox
+from pipeline.runner.image_names import image_in_place
 from pipeline.runner.machine import Machine
 from pipeline.runner.model import JobSpec
 from pipeline.runner.remote_docker import (
@@ -180,7 +181,7 @@ def _containers(
     engine = machine.engine()
     executor = spec.job.executor
     wanted: Sequence[DockerImage] = (
-        executor.images
+        [_in_place(machine, image) for image in executor.images]
         if isinstance(executor, Docker)
         else (DockerImage(machine.options.machine_image),)
     )
@@ -214,6 +215,13 @@ def _containers(
     if kind == "machine":
         start_own_daemon(sandbox)
     return Opened(sandbox, INSIDE, services=services, remote_docker=remote)
+
+
+def _in_place(machine: Machine, image: DockerImage) -> DockerImage:
+    taken = image_in_place(machine.options.images, image)
+    if taken is not image:
+        machine.note_once(f"taking the image {taken.image} for {image.image}")
+    return taken
 
 
 def _tree(machine: Machine, engine: ContainerEngine) -> str:
