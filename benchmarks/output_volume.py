@@ -40,8 +40,9 @@ def main() -> None:
             command = f'head -c {size} < <(yes "{LINE}")'
             print(f"{executor:6} {name}, output to a file    {to_file(executor, command):6.1f} s")
             for screen in ("plain", "live", "slow"):
-                memory, seconds = measure(executor, command, screen)
-                print(f"{executor:6} {name}, {screen:5} view: {memory:6.1f} MB {seconds:6.1f} s")
+                memory, seconds, busy = measure(executor, command, screen)
+                words = f"{memory:6.1f} MB {seconds:6.1f} s, {busy:5.1f} s of processor"
+                print(f"{executor:6} {name}, {screen:5} view: {words}")
 
 
 def engine_answers() -> bool:
@@ -60,23 +61,23 @@ def to_file(executor: str, command: str) -> float:
         return time.monotonic() - began
 
 
-def measure(executor: str, command: str, screen: str) -> tuple[float, float]:
-    """Return the runner's peak memory in MB, and the seconds that its step took."""
+def measure(executor: str, command: str, screen: str) -> tuple[float, float, float]:
+    """Return the runner's peak memory in MB, the step's seconds, and the processor's for all of it."""
     with tempfile.TemporaryDirectory(prefix="orbyard-bench-") as name:
         root = Path(name)
         (root / ".circleci").mkdir()
         config = CONFIG.format(image=IMAGE, command=command)
         (root / ".circleci" / "config.yml").write_text(config)
         subprocess.run(["git", "init", "-q"], cwd=root, check=True)
-        memory = run(root, executor, screen)
+        memory, busy = run(root, executor, screen)
         record = json.loads(next(root.glob(".orbyard/runs/*/run.json")).read_text())
         step = record["workflows"][0]["jobs"][0]["instances"][0]["steps"][0]
         assert step["status"] == "success"
-        return memory, step["seconds"]
+        return memory, step["seconds"], busy
 
 
-def run(root: Path, executor: str, screen: str) -> float:
-    """Run the job, and return the runner's peak memory in MB."""
+def run(root: Path, executor: str, screen: str) -> tuple[float, float]:
+    """Run the job, and return the runner's peak memory in MB, and the seconds of processor."""
     words = ["ci.run", "--job", "build", "--executor", executor, "--no-tty"]
     argv = [sys.executable, "-c", "from pipeline.program import main; main()", *words]
     environ = os.environ | {
@@ -95,7 +96,7 @@ def run(root: Path, executor: str, screen: str) -> float:
     assert status == 0
     reader.join()
     os.close(terminal)
-    return usage.ru_maxrss / 1024
+    return usage.ru_maxrss / 1024, usage.ru_utime + usage.ru_stime
 
 
 def read(terminal: int, pace_s: float) -> None:

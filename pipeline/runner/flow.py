@@ -93,6 +93,13 @@ class Flow:
             if status == "running" and name not in self._results:
                 self._finish(name, "canceled", "the run was stopped")
 
+    def abandon(self) -> None:
+        """Take for stopped what still runs; nobody waits for it any more."""
+        self.cancel()
+        for name, status in self._schedule.status.items():
+            if status == "running":
+                self._finish(name, "canceled", "the run was stopped")
+
     def start_ready(self) -> bool:
         """Start what can start, and say whether anything has changed by it."""
         started = False

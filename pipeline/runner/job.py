@@ -89,7 +89,7 @@ def _run_step(
     path = _log_path(run.spec.folder, number, name)
     start = StepStart(number, masker.mask(name), step.type, str(step.where), str(path))
     shown = view.step_started(run.spec, start)
-    log = StepLog(path, masker, shown.line)
+    log = StepLog(path, masker, shown.take)
     shown.unfinished = log.unfinished
     began, began_at = time.monotonic(), time.time()
     outcome = Outcome()

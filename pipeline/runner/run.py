@@ -136,7 +136,7 @@ class Runner:
             except BaseException:  # noqa: S112  # the first error is the one that is raised
                 continue
         for flow in self._flows:
-            flow.cancel()
+            flow.abandon()
 
     # What flows need of the run they are part of.
 

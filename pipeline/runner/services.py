@@ -143,11 +143,11 @@ class Services:
             service.log.close()
 
 
-def _keeper(last: list[str]) -> Callable[[str], None]:
+def _keeper(last: list[str]) -> Callable[[list[str]], None]:
     """Return what keeps the last lines; another thread may look at them meanwhile."""
 
-    def keep(line: str) -> None:
-        last.append(line)
+    def keep(lines: list[str]) -> None:
+        last.extend(lines[-_LAST_LINES:])
         del last[:-_LAST_LINES]
 
     return keep

@@ -30,7 +30,7 @@ class StepLog:
     Args:
         path: the file that keeps the output.
         masker: hides the secrets of the run.
-        on_line: gets each line without its end.
+        on_lines: gets lines without their ends.
         clock: seconds, monotonic.
     """
 
@@ -38,14 +38,14 @@ class StepLog:
         self,
         path: Path,
         masker: Masker,
-        on_line: Callable[[str], None],
+        on_lines: Callable[[list[str]], None],
         *,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._file: BinaryIO = path.open("wb")
         self._masker = masker
-        self._on_line = on_line
+        self._on_lines = on_lines
         self._clock = clock
         self._rest = b""
         self._last_look = (b"", "")
@@ -104,8 +104,7 @@ class StepLog:
         raw = "\n".join(lines).encode("utf-8", "surrogateescape")
         shown = raw.decode("utf-8", "replace")
         self._file.write(shown.encode() + b"\n")
-        for line in shown.split("\n"):
-            self._on_line(line)
+        self._on_lines(shown.split("\n"))
 
     def _put_in_parts(self, masked: bytes) -> None:
         start = 0
@@ -122,7 +121,7 @@ class StepLog:
     def _put(self, line: bytes) -> None:
         text = line.decode("utf-8", "replace")
         self._file.write(text.encode() + b"\n")
-        self._on_line(text)
+        self._on_lines([text])
 
     def close(self) -> None:
         """Write what is left, and close the file."""

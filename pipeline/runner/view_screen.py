@@ -187,7 +187,9 @@ class Screen:
         up = self._rows_above_cursor(width)
         home = "\r" + (f"\x1b[{up}A" if up else "")
         if printed or not lines or width != self._drawn_width:
-            self._print(printed, before=f"{home}\x1b[J{_WRAP}" if self._drawn else "")
+            # Line by line, since tmux keeps what is erased from the top of the screen on at once.
+            erase = "\r\x1b[K" + "\x1b[A\x1b[K" * up
+            self._print(printed, before=f"{erase}{_WRAP}" if self._drawn else "")
             home = ""
         text = "\x1b[K\n".join(lines)
         if text:

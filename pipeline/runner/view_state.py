@@ -58,10 +58,10 @@ class ShownStep:
     lines: deque[str] = field(default_factory=lambda: deque(maxlen=_KEPT_LINES))
     unfinished: Callable[[], str] = lambda: ""
 
-    def line(self, text: str) -> None:
-        """Take a line."""
-        self.count += 1
-        self.lines.append(text if len(text) <= _KEPT_CHARACTERS else text[-_KEPT_CHARACTERS:])
+    def take(self, lines: list[str]) -> None:
+        """Take lines."""
+        self.count += len(lines)
+        self.lines.extend(line[-_KEPT_CHARACTERS:] for line in lines[-_KEPT_LINES:])
 
     def finished(self, result: StepResult) -> None:
         """Take note of the step's end."""

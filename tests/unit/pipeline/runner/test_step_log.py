@@ -26,7 +26,7 @@ class Kept:
         self.now = 0.0
         self.lines: list[str] = []
         self.path = folder / "jobs" / "a" / "00-step.log"
-        self.log = StepLog(self.path, masker, self.lines.append, clock=lambda: self.now)
+        self.log = StepLog(self.path, masker, self.lines.extend, clock=lambda: self.now)
 
     @property
     def text(self) -> str:

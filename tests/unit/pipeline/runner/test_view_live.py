@@ -199,8 +199,7 @@ def shown_job(name: str, folder: Path, *lines: str) -> ShownJob:
     spec = job_spec(name, folder)
     start = StepStart(1, "Run part", "run", WHERE, "log")
     step = ShownStep(spec, start, lambda _step, _result: None, began=90.0)
-    for line in lines:
-        step.line(line)
+    step.take(list(lines))
     return ShownJob(spec, began=80.0, step=step)
 
 

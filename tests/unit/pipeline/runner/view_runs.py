@@ -68,7 +68,7 @@ class Told:
         with open(step.start.log, "a", encoding="utf-8", newline="\n") as file:
             for line in lines:
                 file.write(f"{line}\n")
-                step.line(line)
+                step.take([line])
 
     def end_step(
         self, step: ShownStep, status: StepStatus = "success", code: int | None = 0, note: str = ""
