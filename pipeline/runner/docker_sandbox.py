@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import posixpath
 import re
 import shlex
 import tarfile
@@ -191,8 +192,17 @@ class DockerSandbox:
         """Yield the tar of a file or folder of the primary container."""
         return self._until_stopped(self.engine.get_archive(self.primary, path))
 
-    def put_archive(self, path: str, tar: Iterable[bytes]) -> None:
+    def put_archive(self, path: str, tar: Iterable[bytes], *, outward_links: bool = False) -> None:
         """Unpack a tar into a folder of the primary container; files become the job user's."""
+        if outward_links:
+            # Handed over as one for /: the engine refuses links that lead out of the folder that an
+            # archive is for. This takes longer, for every header is written anew.
+            folder = path.strip("/")
+            moved = renamed(
+                tar, lambda name: posixpath.join(folder, name), owner=(self.uid, self.gid)
+            )
+            self.engine.put_archive(self.primary, "/", self._until_stopped(joined([moved])))
+            return
         self.engine.put_archive(self.primary, path, self._until_stopped(tar))
         if self.uid:
             self.as_root(f"chown -R {self.uid}:{self.gid} {shlex.quote(path)}")

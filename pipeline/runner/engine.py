@@ -301,7 +301,10 @@ class ContainerEngine:
         """Return the tar of a file or folder; raises FileNotFoundError at once, not while it is read."""
         with _wrapped(f"{path} cannot be read"):
             try:
-                stream, _ = self._client.get_archive(container, path, chunk_size=1 << 20)
+                # As bytes, since a name need not be UTF-8.
+                stream, _ = self._client.get_archive(
+                    container, os.fsencode(path), chunk_size=1 << 20
+                )
             except docker.errors.NotFound:
                 raise FileNotFoundError(path) from None
 

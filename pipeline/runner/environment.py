@@ -80,6 +80,7 @@ def builtin_variables(
     pull_request: PullRequest | None = None,
     continuation_key: str = "",
     bash_env: str = "",
+    project: str = "",
 ) -> dict[str, str]:
     """Return the variables that CircleCI itself sets, with values of this machine.
 
@@ -93,6 +94,7 @@ def builtin_variables(
         pull_request: what ``CIRCLE_PULL_REQUEST`` tells.
         continuation_key: of a setup workflow.
         bash_env: the file that bash reads before each step.
+        project: what stands for the repository where it has no remote: its folder.
 
     What is not known is not there. ``CIRCLE_OIDC_TOKEN`` never is: only CircleCI can sign one.
     """
@@ -105,7 +107,8 @@ def builtin_variables(
             "CIRCLE_WORKING_DIRECTORY": working_directory,
             "CIRCLE_USERNAME": username or values.get("pipeline.git.commit.author_login"),
             **_build_variables(build),
-            **_git_variables(values),
+            **_without_remote(project),
+            **{name: value for name, value in _git_variables(values).items() if value},
             **_pull_request_variables(pull_request),
             "CIRCLE_CONTINUATION_KEY": continuation_key,
             "BASH_ENV": bash_env,
@@ -141,6 +144,17 @@ def _git_variables(values: Mapping[str, Any]) -> dict[str, Any]:
         "CIRCLE_PROJECT_USERNAME": values.get("pipeline.git.repo_owner"),
         "CIRCLE_PROJECT_REPONAME": values.get("pipeline.git.repo_name"),
         "CIRCLE_REPOSITORY_URL": _clone_url(str(values.get("pipeline.git.repo_url") or "")),
+    }
+
+
+def _without_remote(project: str) -> dict[str, Any]:
+    """Return what there would always be on CircleCI, for scripts that rely on it."""
+    if not project:
+        return {}
+    return {
+        "CIRCLE_PROJECT_USERNAME": "local",
+        "CIRCLE_PROJECT_REPONAME": project.rstrip("/").rpartition("/")[2],
+        "CIRCLE_REPOSITORY_URL": f"file://{project}" if project.startswith("/") else None,
     }
 
 

@@ -128,7 +128,13 @@ class HostSandbox:
             raise FileNotFoundError(path)
         return self._until_stopped(pack_paths(found.parent, [found.name]))
 
-    def put_archive(self, path: str, tar: Iterable[bytes]) -> None:
+    def put_archive(
+        self,
+        path: str,
+        tar: Iterable[bytes],
+        *,
+        outward_links: bool = False,  # noqa: ARG002  # they are made, and never followed
+    ) -> None:
         """Unpack a tar into a folder of the job's.
 
         Raises:

@@ -130,6 +130,7 @@ def _job_run(machine: Machine, spec: JobSpec, opened: Opened, agent: AgentServer
         build=build,
         working_directory=spec.job.working_directory or "~/project",
         bash_env=f"{inside}/bash_env",
+        project=machine.project,
         continuation_key=machine.continuation.key if machine.continuation else "",
     ) | {"ORBYARD_AGENT": f"{inside}/agent", **_NO_PAGER, **opened.variables}
     if isinstance(opened.sandbox, HostSandbox):

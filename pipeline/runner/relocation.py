@@ -6,6 +6,7 @@ the home folder, ``/usr/local/bundle`` as ``_/usr/local/bundle``.
 
 from __future__ import annotations
 
+import posixpath
 import tarfile
 from collections.abc import Callable, Iterable, Iterator
 
@@ -24,6 +25,8 @@ def renamed(
     rename: Callable[[str], str | None],
     *,
     home_owner: tuple[int, int] | None = None,
+    owner: tuple[int, int] | None = None,
+    outward_links: bool = True,
 ) -> Iterator[bytes]:
     """Yield a tar's members under other names, without the end mark.
 
@@ -31,6 +34,8 @@ def renamed(
         tar: an uncompressed tar.
         rename: returns the new name of a member, or None to leave it out.
         home_owner: user and group of what is below ``~/``.
+        owner: user and group of all of it.
+        outward_links: whether to keep symbolic links that lead out of the tar.
     """
     with tarfile.open(fileobj=ByteStream(tar), mode="r|", bufsize=_CHUNK) as archive:
         for member in archive:
@@ -38,9 +43,12 @@ def renamed(
             if name is None:
                 continue
             if home_owner is not None and member.name.startswith("~/"):
-                member.uid, member.gid = home_owner
-                member.uname = member.gname = ""
+                _give(member, home_owner)
+            elif owner is not None:
+                _give(member, owner)
             member.name = name
+            if member.issym() and not outward_links and _leads_out(name, member.linkname):
+                continue
             if member.islnk():
                 target = rename(member.linkname)
                 if target is None:
@@ -49,6 +57,16 @@ def renamed(
             yield member.tobuf(tarfile.PAX_FORMAT)
             if member.isreg():
                 yield from _data(archive, member)
+
+
+def _give(member: tarfile.TarInfo, owner: tuple[int, int]) -> None:
+    member.uid, member.gid = owner
+    member.uname = member.gname = ""
+
+
+def _leads_out(name: str, target: str) -> bool:
+    place = posixpath.normpath(posixpath.join(posixpath.dirname(name), target))
+    return place.startswith("/") or place.partition("/")[0] == ".."
 
 
 def relocated(

@@ -60,8 +60,14 @@ class Sandbox(Protocol):
             FileNotFoundError: it is not there.
         """
 
-    def put_archive(self, path: str, tar: Iterable[bytes]) -> None:
-        """Unpack an uncompressed tar into a folder that is there; files become the job user's."""
+    def put_archive(self, path: str, tar: Iterable[bytes], *, outward_links: bool = False) -> None:
+        """Unpack an uncompressed tar into a folder that is there; files become the job user's.
+
+        Args:
+            path: the folder.
+            tar: the archive.
+            outward_links: whether it may have symbolic links that lead out of the folder.
+        """
 
     def put_cache(self, tar: Iterable[bytes]) -> None:
         """Unpack a cache, whose names begin with ``~/`` or ``_/`` (see :mod:`.relocation`)."""

@@ -36,6 +36,7 @@ class Snapshot:
         names: their names.
         repository: the folder that holds a ``.git``, or None.
         revision: the commit that was made of changes, or "".
+        outward_links: an archive of the symbolic links that lead out of the checkout, or None.
         branches: those of the origin, where changes were to be committed: for what compares with them.
     """
 
@@ -44,6 +45,7 @@ class Snapshot:
     repository: Path | None
     revision: str = ""
     branches: tuple[str, ...] = ()
+    outward_links: Path | None = None
 
     def archives(self) -> Iterator[Iterator[bytes]]:
         """Yield tars to be unpacked into the working directory, one after the other."""
@@ -97,9 +99,23 @@ def make_snapshot(
 
 def _packed(folder: Path, names: Iterable[str], scratch: Path, clone: Path | None) -> Snapshot:
     ordered = tuple(sorted(names))
+    outward = {name for name in ordered if _leads_out(folder, name)}
     files = scratch / "files.tar.zst"
-    write_archive(pack_paths(folder, ordered), files)
-    return Snapshot(files, ordered, clone)
+    write_archive(pack_paths(folder, [name for name in ordered if name not in outward]), files)
+    if not outward:
+        return Snapshot(files, ordered, clone)
+    links = scratch / "links.tar.zst"
+    write_archive(pack_paths(folder, sorted(outward)), links)
+    return Snapshot(files, ordered, clone, outward_links=links)
+
+
+def _leads_out(folder: Path, name: str) -> bool:
+    """Return whether a file is a link out of the checkout: Docker takes it only in a way of its own."""
+    path = folder / name
+    if not path.is_symlink():
+        return False
+    target = os.path.normpath(os.path.join(os.path.dirname(name), os.readlink(path)))
+    return not target.startswith("/") and target.split("/")[0] == ".."
 
 
 def _listed(output: bytes, folder: Path) -> set[str]:

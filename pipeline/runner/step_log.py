@@ -70,7 +70,7 @@ class StepLog:
 
     def say(self, text: str) -> None:
         """Take lines of the runner's own."""
-        self.write(text.encode() + b"\n")
+        self.write(text.encode("utf-8", "surrogateescape") + b"\n")
 
     def _shorten(self) -> None:
         """Put out the beginning of a line without end; a secret may be half there at its end."""

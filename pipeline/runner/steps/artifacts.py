@@ -26,7 +26,8 @@ def store_artifacts(run: JobRun, step: Step, log: StepLog) -> Outcome:
         return f"{place}{member.removeprefix(name)}".strip("/") or None
 
     try:
-        archive = renamed(run.sandbox.read_archive(absolute), rename)
+        # A link that leads out of the artifacts would show whoever looks at them something else.
+        archive = renamed(run.sandbox.read_archive(absolute), rename, outward_links=False)
         unpack_safely(joined([archive]), folder)
     except FileNotFoundError:
         log.say(f"{path}: no such file or directory; nothing is stored")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pipeline.config.model import Step
+from pipeline.runner.archive import open_archive
 from pipeline.runner.job_run import JobRun, Outcome, StepFailed
 from pipeline.runner.step_log import StepLog
 
@@ -36,6 +37,9 @@ def checkout(run: JobRun, step: Step, log: StepLog) -> Outcome:
         raise StepFailed
     for archive in run.snapshot.archives():
         run.sandbox.put_archive(folder, archive)
+    if run.snapshot.outward_links is not None:
+        links = open_archive(run.snapshot.outward_links)
+        run.sandbox.put_archive(folder, links, outward_links=True)
     count = len(run.snapshot.names)
     log.say(f"{count} files of the working tree, in {folder}")
     if run.snapshot.branches:

@@ -22,6 +22,8 @@ def test_files_of_any_kind_come_along_as_they_are(checkout: Checkout, executor: 
     (folder / "script").chmod(0o755)
     (folder / "link").symlink_to("Gemfile.lock")
     (folder / "dangling").symlink_to("/nowhere/at all")
+    (folder / "sub").mkdir()
+    (folder / "sub/outward").symlink_to("../../../elsewhere")
     (folder / "empty").mkdir()
     (folder / "gone").write_text("")
     checkout.git("add", "gone", "script")
@@ -31,7 +33,7 @@ def test_files_of_any_kind_come_along_as_they_are(checkout: Checkout, executor: 
         r"""
         - checkout
         - run: {name: script, command: ./script}
-        - run: {name: links, command: readlink link dangling}
+        - run: {name: links, command: readlink link dangling sub/outward}
         - run: {name: status, command: git status --porcelain | sort; git branch --show-current}
         - run: {name: owner, command: '[ -O . ] && [ -O Gemfile.lock ] && [ -O .git/index ] && touch made'}
         - run: git add made; git -c user.name=a -c user.email=a commit -qm third
@@ -44,7 +46,11 @@ def test_files_of_any_kind_come_along_as_they_are(checkout: Checkout, executor: 
     assert done.returncode == 0, done.stderr
     steps = checkout.steps()
     assert steps["script"]["lines"][-1] == "ran"
-    assert steps["links"]["lines"][-2:] == ["Gemfile.lock", "/nowhere/at all"]
+    assert steps["links"]["lines"][-3:] == [
+        "Gemfile.lock",
+        "/nowhere/at all",
+        "../../../elsewhere",
+    ]
     branch = checkout.git("branch", "--show-current").strip()
     # The status of the checkout itself, but for what the configuration's own folder adds.
     assert (

@@ -45,7 +45,7 @@ def test_artifacts_are_files_and_folders_of_the_run(checkout: Checkout, executor
     assert (stored / "home/h").read_text() == "h\n"
     assert (stored / "etc/hostname").exists()
     assert (stored / "after").read_text() == "plain\n"
-    assert steps["missing"]["status"] == steps["literal"]["status"] == "success"
+    assert {name for name, step in steps.items() if step["status"] == "failed"} == {"exit 1"}
     assert "no such file or directory" in steps["missing"]["text"]
     assert list(checkout.folder.parent.rglob("escaped*")) == [stored / "escaped"]
     assert not (stored / "log dir/out").exists()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -311,3 +312,70 @@ def test_steps_see_a_terminal_unless_it_is_not_wanted(checkout: Checkout) -> Non
     assert checkout.steps()["tty"]["lines"][-1] == "a terminal"
     checkout.build(step, "--no-tty")
     assert checkout.steps()["tty"]["lines"][-1] == "none"
+
+
+def test_a_job_that_takes_too_long_is_ended(checkout: Checkout) -> None:
+    done = checkout.build(
+        """
+        - run: {name: beside, background: true, command: sleep 1000.75}
+        - run: {name: long, command: 'while sleep 0.2; do echo .; done'}
+        - run: {name: cleans, when: always, command: echo cleans}
+        - store_artifacts: {name: artifacts, path: .}
+        """,
+        "--job-timeout",
+        "2s",
+    )
+    assert done.returncode == 1
+    job = checkout.jobs()["build"]
+    assert job["status"] == "timedout"
+    statuses = [step["status"] for step in job["steps"]]
+    assert statuses == ["success", "failed", "not_run", "not_run"]
+    assert checkout.build("- run: echo", "--job-timeout", "10").returncode == 2
+
+
+BUILTIN = {
+    "CI", "CIRCLECI", "CIRCLE_BRANCH", "CIRCLE_BUILD_NUM", "CIRCLE_BUILD_URL", "CIRCLE_JOB",
+    "CIRCLE_NODE_INDEX", "CIRCLE_NODE_TOTAL", "CIRCLE_ORGANIZATION_ID", "CIRCLE_PIPELINE_ID",
+    "CIRCLE_PREVIOUS_BUILD_NUM", "CIRCLE_PROJECT_ID", "CIRCLE_PROJECT_REPONAME",
+    "CIRCLE_PROJECT_USERNAME", "CIRCLE_REPOSITORY_URL", "CIRCLE_SHA1", "CIRCLE_USERNAME",
+    "CIRCLE_WORKFLOW_ID", "CIRCLE_WORKFLOW_JOB_ID", "CIRCLE_WORKFLOW_WORKSPACE_ID",
+    "CIRCLE_WORKING_DIRECTORY", "CIRCLE_INTERNAL_TASK_DATA", "BASH_ENV", "CIRCLE_SHELL_ENV",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("remote", ["", "git@github.com:hoge/app.git"])
+def test_the_variables_of_circleci_are_all_there_and_numbers_grow(
+    checkout: Checkout, remote: str
+) -> None:
+    if remote:
+        checkout.git("remote", "add", "origin", remote)
+    step = "- run: {name: all, command: env}\n"
+    words = ["--executor", "host"]
+    checkout.build(step, *words, keys="parallelism: 2\n")
+    nodes = [
+        variables(Path(node["steps"][0]["log"]).read_text()) for node in checkout.instances("build")
+    ]
+    assert [node["CIRCLE_NODE_INDEX"] for node in nodes] == ["0", "1"]
+    assert {node["CIRCLE_BUILD_NUM"] for node in nodes} == {"1"}
+    assert nodes[0]["CIRCLE_WORKFLOW_JOB_ID"] == nodes[1]["CIRCLE_WORKFLOW_JOB_ID"]
+    checkout.build(step, *words)
+    again = variables(checkout.steps()["all"]["text"])
+    assert again.keys() >= BUILTIN
+    assert (again["CIRCLE_BUILD_NUM"], again["CIRCLE_PREVIOUS_BUILD_NUM"]) == ("2", "1")
+    assert again["CIRCLE_PROJECT_REPONAME"] == "app"
+    assert again["CIRCLE_PROJECT_USERNAME"] == ("hoge" if remote else "local")
+    assert "CIRCLE_TAG" not in again
+    checkout.write("""
+version: 2.1
+jobs: {build: {machine: true, steps: [run: {name: all, command: env}]}}
+workflows: {main: {jobs: [build: {filters: {tags: {only: /v.*/}, branches: {ignore: /.*/}}}]}}
+""")
+    checkout.run("--tag", "v1")
+    tagged = variables(checkout.steps()["all"]["text"])
+    assert tagged["CIRCLE_TAG"] == "v1"
+    assert "CIRCLE_BRANCH" not in tagged
+
+
+def variables(printed: str) -> dict[str, str]:
+    pairs = (line.partition("=") for line in printed.splitlines())
+    return {name: value for name, equals, value in pairs if equals}

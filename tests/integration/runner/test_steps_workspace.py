@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import textwrap
+
 import pytest
 
 from tests.integration.runner.harness import Checkout
@@ -131,3 +133,88 @@ def test_what_is_not_there_cannot_be_persisted(checkout: Checkout, executor: str
     assert steps["no root"]["text"].startswith("Error locating workspace root directory: stat /")
     assert steps["no root"]["text"].endswith("nowhere: no such file or directory\n")
     assert steps["no match"]["text"].startswith("The specified paths did not match any files in /")
+
+
+@EXECUTORS
+def test_hostile_names_and_links_stay_where_they_belong(checkout: Checkout, executor: str) -> None:
+    make = r"""
+            - run:
+                name: make
+                command: |
+                  mkdir -p "out/-rf" "out/..." out/real && cd out
+                  touch -- "-rf/--help" "*" '\back' "$(printf 'new\nline')" '$(touch x)'
+                  touch "$(printf 'byte\377')"
+                  ln -s /etc up; ln -s ../../../.. far; ln -s real inward; echo r > real/file
+                  touch "$(printf 'n%.0s' $(seq 250))"
+    """
+    check = r"""
+            - run:
+                name: check
+                command: |
+                  cd out; ls -1 -- -rf; readlink up far inward; cat inward/file
+                  test -e "$(printf 'byte\377')" && test -e "$(printf 'new\nline')"
+                  test -e '*' && echo all
+    """
+    checkout.write(f"""
+version: 2.1
+jobs:
+  make:
+    docker: [{{image: IMAGE}}]
+    steps:
+{indented(make)}
+      - persist_to_workspace: {{root: ., paths: ["out/*", "out/..."]}}
+      - save_cache: {{key: k, paths: [out]}}
+      - store_artifacts: {{name: artifacts, path: out}}
+  attach:
+    docker: [{{image: IMAGE}}]
+    steps:
+      - attach_workspace: {{at: .}}
+{indented(check)}
+  restore:
+    docker: [{{image: IMAGE}}]
+    steps:
+      - restore_cache: {{key: k}}
+{indented(check)}
+workflows:
+  main:
+    jobs:
+      - make
+      - attach: {{requires: [make]}}
+      - restore: {{requires: [make]}}
+""")
+    done = checkout.run("--executor", executor)
+    assert done.returncode == 0, done.stderr
+    for job in ("attach", "restore"):
+        assert checkout.steps(job)["check"]["lines"][-6:] == [
+            "--help", "/etc", "../../../..", "real", "r", "all",
+        ]  # fmt: skip
+    stored = checkout.newest() / "jobs/make/artifacts/out"
+    assert (stored / "-rf/--help").exists()
+    assert not (stored / "up").exists()
+
+
+def indented(text: str) -> str:
+    return textwrap.indent(textwrap.dedent(text), "      ")
+
+
+def test_a_workspace_at_the_root_leaves_all_else_as_it_is(checkout: Checkout) -> None:
+    checkout.write("""
+version: 2.1
+jobs:
+  make:
+    docker: [{image: IMAGE}]
+    steps:
+      - run: mkdir -p opt/made && seq 100 > opt/made/numbers
+      - persist_to_workspace: {root: ., paths: [opt]}
+  attach:
+    docker: [{image: IMAGE}]
+    steps:
+      - attach_workspace: {at: /}
+      - run: {name: look, command: 'tail -n 1 /opt/made/numbers; stat -c %U /opt/made/numbers /etc/passwd'}
+workflows:
+  main:
+    jobs: [make, {attach: {requires: [make]}}]
+""")
+    done = checkout.run()
+    assert done.returncode == 0, done.stderr
+    assert checkout.steps("attach")["look"]["lines"][-3:] == ["100", "circleci", "root"]

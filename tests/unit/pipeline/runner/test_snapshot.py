@@ -439,3 +439,26 @@ def test_changes_before_the_first_commit_stay_what_they_are(tmp_path: Path) -> N
     (tmp_path / "scratch").mkdir()
     snapshot = make_snapshot(root, tmp_path / "scratch", commits_changes=True)
     assert (snapshot.names, snapshot.revision) == (("a",), "")
+
+
+def test_the_files_of_repositories_inside_come_along_and_what_they_ignore_does_not(
+    place: Place,
+) -> None:
+    inner = place.root / "nested"
+    inner.mkdir()
+    git(inner, "init", "--quiet")
+    place.write("nested/kept")
+    place.write("nested/.gitignore", "ignored\n")
+    place.write("nested/ignored")
+    names = place.snapshot().names
+    assert {"nested/kept", "nested/.gitignore"} <= set(names)
+    assert not [name for name in names if "/ignored" in name or "/.git/" in name]
+
+
+def test_a_link_out_of_the_checkout_is_kept_apart(place: Place) -> None:
+    (place.root / "out").symlink_to("../elsewhere")
+    (place.root / "lib/in").symlink_to("../README")
+    snapshot = place.snapshot()
+    assert snapshot.outward_links is not None
+    assert "out" in snapshot.names
+    assert not (place.checkout(snapshot) / "out").is_symlink()
