@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from invoke.exceptions import Exit
 
 from pipeline.command import Run, command
-from pipeline.compile_help import COMPILE_HELP
+from pipeline.compile_help import COMPILE_HELP, COMPILE_VALUES
 
 __all__ = ["run_"]
 
@@ -21,9 +21,62 @@ _TRIGGERS = {
 """By what ``--trigger`` says, the pipeline value ``pipeline.trigger_source``."""
 
 
+_GROUPS = {
+    "What to run": (
+        "workflow",
+        "job",
+        "job_param",
+        "only",
+        "from_",
+        "failed",
+        "failed_tests",
+        "node_index",
+        "node_total",
+        "approve",
+        "continue_",
+        "passed",
+    ),
+    "The pipeline": (
+        "branch",
+        "tag",
+        "trigger",
+        "param",
+        "params_file",
+        "value",
+        "config",
+        "orb",
+    ),
+    "Variables and secrets": ("env", "env_file", "context"),
+    "Files of the jobs": ("committed", "in_place", "volume"),
+    "Where and how jobs run": (
+        "executor",
+        "jobs",
+        "job_timeout",
+        "pull",
+        "platform",
+        "image",
+        "ssh_agent",
+        "no_tty",
+    ),
+    "Seeing and debugging": (
+        "list_",
+        "dry_run",
+        "shell",
+        "shell_at",
+        "watch",
+        "quiet",
+        "plain",
+        "json",
+        "report",
+    ),
+}
+
+
 @command(
     name="run",
     auto_shortflags=False,
+    short={"env": "e", "volume": "v"},
+    groups=_GROUPS,
     iterable=[
         "job_param",
         "param",
@@ -35,45 +88,73 @@ _TRIGGERS = {
         "passed",
         "image",
         "report",
+        "volume",
     ],
+    values={
+        **COMPILE_VALUES,
+        "workflow": "NAME",
+        "job": "NAME",
+        "job_param": "NAME=VALUE",
+        "from_": "JOB",
+        "failed": "RUN",
+        "node_index": "N",
+        "node_total": "N",
+        "approve": "JOB|all",
+        "continue_": "FILE",
+        "passed": "NAME=VALUE",
+        "trigger": "WHAT",
+        "env": "NAME[=VALUE]",
+        "env_file": "FILE",
+        "context": "NAME=FILE",
+        "volume": "HERE:THERE[:ro]",
+        "executor": "auto|docker|host",
+        "jobs": "N",
+        "job_timeout": "TIME",
+        "platform": "OS/CPU",
+        "image": "IMAGE=OTHER",
+        "shell_at": "STEP",
+        "report": "FILE|FOLDER/",
+    },
     help={
         **COMPILE_HELP,
-        "workflow": "run this workflow only",
-        "job": "run this job, and what it requires",
-        "trigger": "what starts the pipeline: push, api, schedule (the workflows with a schedule of their"
-        " own) or scheduled-pipeline",
-        "job_param": "a parameter of the job of --job, as name=value; may be given several times",
+        "workflow": "this workflow; default are all that a push of the branch starts",
+        "job": "this job, after those that it requires; also one that is in no workflow",
+        "job_param": "with --job: a parameter of the job (repeatable)",
         "only": "with --job: without what it requires",
-        "from_": "begin with this job; what is before it is taken from the last run in which it went well",
-        "failed": "run again what did not go well in a run, named by its id or `last`",
-        "continue_": "of a setup configuration: skip it, and run this configuration as what it generated",
-        "passed": "with --continue: a parameter that the setup workflow passes, as name=value; may be"
-        " given several times",
+        "from_": "this job and what follows it; what is before it is taken from the last run in which it"
+        " went well",
+        "failed": "what did not go well in a run, again; the run's id, or `last`",
         "failed_tests": "with --failed: `circleci tests run` gets only the tests that failed there",
-        "job_timeout": "how long a job may take, as 90s or 1h; default is as long as it likes",
-        "env": "a project variable, NAME=value, or NAME to pass yours on; may be given several times",
-        "env_file": "a file with project variables, as docker reads it",
-        "context": "the variables of a context, NAME=FILE, or NAME= for none; may be given several times",
-        "approve": "let an approval pass, by its job's name, or all; may be given several times",
+        "node_index": "with --job: only this instance of a parallel job, counted from 0",
+        "node_total": "with --job: as many instances, whatever its `parallelism` says",
+        "approve": "let an approval pass without asking (repeatable)",
+        "continue_": "in place of a setup workflow: run this file as the configuration that it generates",
+        "passed": "with --continue: a parameter that the setup workflow passes on (repeatable)",
+        "trigger": "what starts the pipeline: push (the default), api, schedule (runs the workflows that"
+        " have a schedule) or scheduled-pipeline",
+        "env": "a project variable; NAME alone passes on yours (repeatable)",
+        "env_file": "a file with project variables, one NAME=VALUE a line; may be encrypted with sops",
+        "context": "the file with a context's variables; NAME= does without them (repeatable)",
+        "committed": "jobs check out the last commit, in place of your files as they are",
+        "in_place": "jobs work on your files themselves, not on a copy; one job at a time",
+        "volume": "let containers see a file or folder of this machine (repeatable)",
+        "executor": "where docker jobs run: host is this machine itself, without containers",
         "jobs": "how many jobs run at once; default is half of the processors",
-        "executor": "where docker jobs run: auto and docker in containers, host on this machine itself",
-        "platform": "take the images for this platform, as linux/amd64; default is the engine's own",
-        "image": "take another image for one that the configuration names, as IMAGE=OTHER; may be given"
-        " several times",
-        "ssh_agent": "let every job use all keys of your ssh agent, not only what `add_ssh_keys` names",
-        "in_place": "let jobs work on these files themselves, not on a copy; one job at a time",
-        "committed": "check out the last commit, not the files as they are",
-        "pull": "pull images that are here already, too",
-        "no_tty": "let steps see no terminal",
-        "shell": "where a step fails, open a shell in its job, with its variables",
+        "job_timeout": "the most that a job may take, as 90s or 1h; default is no limit",
+        "pull": "pull images even where they are here already",
+        "platform": "take images for this platform, as linux/amd64; default is the engine's own",
+        "image": "take another image for one that the configuration names (repeatable)",
+        "ssh_agent": "every job may use all keys of your ssh agent, not only what `add_ssh_keys` names",
+        "no_tty": "steps see no terminal",
+        "list_": "run nothing: list workflows and jobs, what starts, and why the others do not",
+        "dry_run": "run nothing: show the jobs in their order, with steps, commands and caches",
+        "shell": "when a step fails, open a shell in its job, as it is then",
         "shell_at": "open a shell before this step, named as it is shown or by its number",
-        "watch": "run again when files change that a job would check out",
-        "quiet": "show the output of failed steps only; the logs have all",
-        "plain": "print each step when it ends, as without a terminal, with all of its output",
-        "json": "print events as JSON, one a line, instead; with --list or --dry-run what these show",
-        "dry_run": "only show what would run: jobs in their order, steps, caches that are looked for",
-        "list_": "only list the workflows, with what starts here, what does not, and why",
-        "report": "write a report: a page to FILE.html, JUnit to FILE.xml, both to a folder; repeatable",
+        "watch": "run again whenever files change, until Ctrl-C",
+        "quiet": "print the output of failed steps only; the logs have all",
+        "plain": "print each step with all of its output when it ends, as it is done without a terminal",
+        "json": "print events as JSON, one a line; with --list or --dry-run what these show",
+        "report": "write a page to FILE.html, JUnit to FILE.xml, both to FOLDER/ (repeatable)",
     },
 )
 def run_(
@@ -96,6 +177,8 @@ def run_(
     branch: str = "",
     tag: str = "",
     orb: Iterable[str] | None = None,
+    node_index: int = -1,
+    node_total: int = 0,
     env: Iterable[str] | None = None,
     env_file: str = "",
     context: Iterable[str] | None = None,
@@ -107,6 +190,7 @@ def run_(
     ssh_agent: bool = False,
     in_place: bool = False,
     committed: bool = False,
+    volume: Iterable[str] | None = None,
     pull: bool = False,
     no_tty: bool = False,
     shell: bool = False,
@@ -139,8 +223,19 @@ def run_(
         raise InvalidInput(f"--trigger is one of {', '.join(_TRIGGERS)}, not {trigger!r}")
     if jobs < 0:
         raise InvalidInput(f"--jobs is a number of jobs, not {jobs}")
+    if node_index < -1 or node_total < 0:
+        raise InvalidInput("--node-index counts from 0, --node-total from 1")
+    if not job and (node_index >= 0 or node_total):
+        raise InvalidInput("--node-index and --node-total go with --job, which says of what job")
     options = LocalOptions(
-        choice=Choice(workflow, job, only, scheduled=trigger == "schedule"),
+        choice=Choice(
+            workflow,
+            job,
+            only,
+            scheduled=trigger == "schedule",
+            node_index=node_index if node_index >= 0 else None,
+            node_total=node_total,
+        ),
         job_parameters=tuple(job_param or ()),
         begin_at=from_,
         failed=failed,
@@ -158,6 +253,7 @@ def run_(
         images=tuple(image or ()),
         ssh_agent=ssh_agent,
         in_place=in_place,
+        volumes=tuple(volume or ()),
         committed=committed,
         pull=pull,
         tty=not no_tty,

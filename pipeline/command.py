@@ -13,19 +13,19 @@ import signal
 import sys
 import threading
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
 from invoke.exceptions import Exit
-from invoke.tasks import task
+from invoke.tasks import Task, task
 
 from pipeline.errors import Interrupted, OrbyardError
 from pipeline.output import Console
 
-__all__ = ["Run", "command"]
+__all__ = ["CommandTask", "Run", "command"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -90,13 +90,44 @@ class Run:
         return capability(name, find_orbs(self.root))
 
 
+class CommandTask(Task[Any]):
+    """A task of Invoke's with what Invoke has no words for.
+
+    Attributes:
+        variadic: an iterable option that takes the words behind the task as well; "" for none.
+        short: letters of options, by the names of their arguments.
+        groups: names of arguments by headings of the help page, in the order in which they are shown.
+        values: what an option takes, as the help page shows it, by the names of the arguments.
+    """
+
+    variadic: str = ""
+    short: Mapping[str, str] = {}
+    groups: Mapping[str, Sequence[str]] = {}
+    values: Mapping[str, str] = {}
+
+    def arg_opts(self, name: str, default: Any, taken_names: Set[str]) -> dict[str, Any]:
+        """Return what Invoke makes an argument of."""
+        options: dict[str, Any] = super().arg_opts(name, default, set(taken_names))
+        if letter := self.short.get(name):
+            options["names"] = [*options["names"], letter]
+        return options
+
+
 def command(
-    *, name: str | None = None, default: bool = False, variadic: str = "", **options: Any
+    *,
+    name: str | None = None,
+    default: bool = False,
+    variadic: str = "",
+    short: Mapping[str, str] | None = None,
+    groups: Mapping[str, Sequence[str]] | None = None,
+    values: Mapping[str, str] | None = None,
+    **options: Any,
 ) -> Callable[[F], F]:
     """Make an Invoke task; ``options`` are those of :func:`invoke.tasks.task` (help, iterable …).
 
     ``variadic`` names an iterable option that takes the words behind the task as well, as files do:
-    ``orbyard ci.validate one.yml two.yml``. Invoke has no such thing; the ``orbyard`` program does it.
+    ``orbyard ci.validate one.yml two.yml``. Invoke has no such thing; the ``orbyard`` program does it, and
+    shows the help by ``groups`` and ``values``. For these and ``short`` see :class:`CommandTask`.
 
     Exit codes: 0 the function returned; else that of the error; 1 for a bug, with a short word and,
     under ``--debug``, the traceback.
@@ -109,9 +140,10 @@ def command(
             with _signals(), _exit_codes(run.console):
                 return body(run, *args, **kwargs)
 
-        made: F = task(name=name, default=default, **options)(frame)
-        made.variadic = variadic  # type: ignore[attr-defined]  # for the program
-        return made
+        made: Any = task(name=name, default=default, klass=CommandTask, **options)(frame)
+        made.variadic = variadic
+        made.short, made.groups, made.values = short or {}, groups or {}, values or {}
+        return made  # type: ignore[no-any-return]  # stands for the function
 
     return decorate
 

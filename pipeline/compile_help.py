@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
-__all__ = ["COMPILE_HELP"]
+__all__ = ["COMPILE_HELP", "COMPILE_VALUES"]
 
 COMPILE_HELP = {
-    "config": "the configuration; default is .circleci/config.yml, - is standard input",
-    "param": "a pipeline parameter, as name=value; may be given several times",
+    "config": "the configuration's file, or - for standard input; default is .circleci/config.yml",
+    "param": "a pipeline parameter, as name=value (repeatable)",
     "params_file": "a YAML or JSON file with pipeline parameters",
-    "value": "a pipeline value, as pipeline.trigger_source=api; may be given several times",
+    "value": "a pipeline value, as pipeline.trigger_source=api (repeatable)",
     "branch": "the branch that the pipeline is for; default is the one checked out",
     "tag": "the tag that the pipeline is for",
-    "orb": "where to take an orb from, as namespace/name=path; may be given several times",
+    "orb": "take an orb from a file or folder, as namespace/name=path (repeatable)",
+}
+
+COMPILE_VALUES = {
+    "config": "FILE",
+    "param": "NAME=VALUE",
+    "params_file": "FILE",
+    "value": "NAME=VALUE",
+    "branch": "BRANCH",
+    "tag": "TAG",
+    "orb": "NAMESPACE/NAME=PATH",
 }

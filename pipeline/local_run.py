@@ -97,6 +97,7 @@ class LocalOptions:
     job_timeout: str = ""
     reports: tuple[Target, ...] = ()
     in_place: bool = False
+    volumes: tuple[str, ...] = ()
 
 
 def run_locally(run: Run, config: str, compiling: CompileOptions, options: LocalOptions) -> bool:
@@ -260,6 +261,7 @@ def _run(
         options.platform,
         options.images,
         ssh_agent=options.ssh_agent,
+        volumes=options.volumes,
     )
     clear_left_over(run.root)
     scratch = make_scratch(folder)

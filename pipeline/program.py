@@ -5,6 +5,7 @@ Nothing is loaded to print help but Invoke and the orbs' task modules.
 
 from __future__ import annotations
 
+import inspect
 import os
 import sys
 from collections.abc import Mapping
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from invoke.collection import Collection
 from invoke.exceptions import Exit, ParseError
 from invoke.program import Program
+from invoke.terminals import pty_size
 from invoke.util import enable_logging
 
 from pipeline import __version__
@@ -78,6 +80,19 @@ class OrbyardProgram(Program):
             raise self._usage(error) from None
         if self.args.debug.value:
             enable_logging()
+
+    def print_task_help(self, name: str) -> None:
+        """Print the help of a task: by its groups, where it has any."""
+        from pipeline.help_page import task_help
+
+        task = self.collection[name]
+        if not getattr(task, "groups", None):
+            super().print_task_help(name)
+            return
+        context = self.parser.contexts[name]
+        usage = f"Usage: {self.binary} {name} [--options]"
+        lines = task_help(usage, inspect.getdoc(task) or "", context, task, pty_size()[0])
+        sys.stdout.writelines(f"{line}\n" for line in lines)
 
     def _make_parser(self) -> Any:
         parser = super()._make_parser()

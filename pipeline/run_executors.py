@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.ci_options import ci_settings
 from pipeline.errors import InvalidInput
+from pipeline.runner.container_spec import HostMount
 from pipeline.runner.engine import ContainerEngine, open_engine
 from pipeline.runner.executor_options import ExecutorOptions
 from pipeline.runner.host_processes import end_left_over_processes
@@ -30,12 +31,18 @@ _OWNER_FILE = "owner"
 
 
 def executor_options(
-    run: Run, executor: str, platform: str, images: Iterable[str] = (), *, ssh_agent: bool
+    run: Run,
+    executor: str,
+    platform: str,
+    images: Iterable[str] = (),
+    *,
+    ssh_agent: bool,
+    volumes: Iterable[str] = (),
 ) -> ExecutorOptions:
     """Return what the options and the settings say about executors.
 
     Raises:
-        InvalidInput: a platform or a rule for images that is none, a key's file that is not there.
+        InvalidInput: a platform, a rule for images or a volume that is none, a file that is not there.
     """
     settings = ci_settings(run)
     platform = platform or settings.platform
@@ -61,6 +68,7 @@ def executor_options(
         ssh_agent=ssh_agent,
         ssh_auth_sock=run.environ.get("SSH_AUTH_SOCK", ""),
         ssh_keys=keys,
+        mounts=tuple(_mount(run.cwd, text) for text in volumes),
     )
 
 
@@ -74,6 +82,24 @@ def _image_rules(written: Iterable[str]) -> dict[str, str]:
             raise InvalidInput(f"--image is written as IMAGE=OTHER: {error}") from error
         rules[image] = taken
     return rules
+
+
+def _mount(cwd: Path, text: str) -> HostMount:
+    """Return what ``--volume`` says, written as for ``docker run --volume``."""
+    source, _, rest = text.partition(":")
+    target, _, mode = rest.partition(":")
+    if not target.startswith("/") or mode not in ("", "ro", "rw"):
+        raise InvalidInput(
+            f"--volume is written as HERE:THERE or HERE:THERE:ro, not {text!r}",
+            hint="HERE is a file or folder of this machine, THERE its absolute path in the container",
+        )
+    path = cwd / Path(source).expanduser()
+    if not source or not path.exists():
+        raise InvalidInput(
+            f"--volume {text}: there is no {source or 'file'} on this machine",
+            hint="name a file or folder that is there; what jobs are to keep goes into caches",
+        )
+    return HostMount(os.fspath(path.resolve()), target, mode == "ro")
 
 
 class SharedEngine:

@@ -11,6 +11,7 @@ __all__ = [
     "DAEMON_CAPABILITIES",
     "ContainerSpec",
     "ContainerState",
+    "HostMount",
     "ImageFacts",
     "VolumeMount",
     "container_config",
@@ -39,6 +40,15 @@ class VolumeMount:
 
 
 @dataclass(frozen=True, slots=True)
+class HostMount:
+    """A file or folder of this machine that the user lets jobs see at ``target``."""
+
+    source: str
+    target: str
+    read_only: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class ContainerSpec:
     """A container to be made.
 
@@ -56,6 +66,7 @@ class ContainerSpec:
         memory_bytes: or None for all.
         runs_daemon: whether a Docker daemon is to run in it, with the rights that this takes.
         binds: files and folders of the engine's machine, and where they are seen.
+        mounts: those that the user asked for.
         volumes: volumes, and where they are seen.
         platform: as ``linux/arm64``, or None for the engine's own.
     """
@@ -73,6 +84,7 @@ class ContainerSpec:
     memory_bytes: int | None = None
     runs_daemon: bool = False
     binds: Mapping[str, str] = field(default_factory=dict)
+    mounts: Sequence[HostMount] = ()
     volumes: Sequence[VolumeMount] = ()
     platform: str | None = None
 
@@ -124,6 +136,10 @@ def container_config(spec: ContainerSpec) -> dict[str, Any]:
         "Mounts": [
             *(_mount("bind", source, target) for source, target in spec.binds.items()),
             *(_mount("volume", volume.name, volume.target) for volume in spec.volumes),
+            *(
+                {**_mount("bind", mount.source, mount.target), "ReadOnly": mount.read_only}
+                for mount in spec.mounts
+            ),
         ],
         "ExtraHosts": [f"{name}:{address}" for name, address in spec.hosts.items()],
     }

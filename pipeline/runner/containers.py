@@ -14,7 +14,12 @@ from pathlib import Path
 from pipeline.config.model import DockerImage
 from pipeline.errors import Interrupted, WorkFailed
 from pipeline.runner.agent_mirror import AgentMirror, pack_shared
-from pipeline.runner.container_spec import ContainerSpec, ImageFacts, VolumeMount
+from pipeline.runner.container_spec import (
+    ContainerSpec,
+    HostMount,
+    ImageFacts,
+    VolumeMount,
+)
 from pipeline.runner.docker_daemon import Daemon
 from pipeline.runner.docker_sandbox import DockerSandbox
 from pipeline.runner.engine import BindRefused, ContainerEngine
@@ -32,6 +37,11 @@ _KEEP_ALIVE = ("/bin/sh", "-c", "trap 'exit 0' TERM INT; while :; do sleep 3600 
 _FACTS = (
     'printf "%s\\n" "$HOME" "$(id -u)" "$(id -g)" "$PATH"; test -x /bin/bash && echo bash; true'
 )
+_SOCKET_HINT = (
+    "the engine's machine has no such socket: with `ci.remote_docker: dind` jobs get a Docker daemon of"
+    " their own"
+)
+_MOUNTS_HINT = "--volume needs a Docker engine on this machine, which sees its files"
 _NO_EXEC = "exec format error"
 """The kernel's words for a program of another processor, as the engine passes them on."""
 
@@ -49,6 +59,7 @@ class ContainerJob:
         platform: of all images, or empty.
         sockets: sockets of the engine's machine, and where the job sees them.
         volumes: of the primary container.
+        mounts: what the user lets the primary container see of this machine.
         tree: the working tree that the job works on, seen under its own name, or "".
         runs_daemon: whether a Docker daemon is to run in the primary container.
         daemon: one beside it, already made.
@@ -62,6 +73,7 @@ class ContainerJob:
     platform: str = ""
     sockets: Mapping[str, str] = field(default_factory=dict)
     volumes: Sequence[VolumeMount] = ()
+    mounts: Sequence[HostMount] = ()
     tree: str = ""
     runs_daemon: bool = False
     daemon: Daemon | None = None
@@ -149,9 +161,7 @@ def _create_primary(engine: ContainerEngine, job: ContainerJob) -> tuple[str, bo
         return engine.create(spec), False
     except BindRefused as error:
         raise WorkFailed(
-            error.message,
-            hint="the engine's machine has no such socket: with `ci.remote_docker: dind` jobs get a"
-            " Docker daemon of their own",
+            error.message, hint=_MOUNTS_HINT if job.mounts else _SOCKET_HINT
         ) from error
 
 
@@ -173,6 +183,7 @@ def _primary_spec(engine: ContainerEngine, job: ContainerJob) -> ContainerSpec:
         runs_daemon=job.runs_daemon,
         binds={**job.sockets, **({job.tree: job.tree} if job.tree else {})},
         volumes=volumes,
+        mounts=job.mounts,
         platform=_platform(engine, job, facts) or None,
     )
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from pipeline.runner.container_spec import HostMount
+
 __all__ = ["ExecutorOptions"]
 
 
@@ -23,6 +25,7 @@ class ExecutorOptions:
         ssh_agent: whether every job may use all keys of the caller's agent.
         ssh_auth_sock: the socket of the caller's agent, or empty.
         ssh_keys: files of private keys by their fingerprint.
+        mounts: files and folders of this machine that jobs in containers see.
     """
 
     executor: str = "auto"
@@ -35,3 +38,4 @@ class ExecutorOptions:
     ssh_agent: bool = False
     ssh_auth_sock: str = ""
     ssh_keys: Mapping[str, str] = field(default_factory=dict)
+    mounts: tuple[HostMount, ...] = ()

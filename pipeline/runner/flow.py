@@ -43,7 +43,7 @@ class Flow:
         *,
         shared_names: frozenset[str] = frozenset(),
     ) -> None:
-        self._config = config
+        self._config = planned.with_total(config)
         self._planned = planned
         self._run = run
         self._shared_names = shared_names
@@ -194,7 +194,7 @@ class Flow:
         self._change(job.name, reason="")
         folder = self._run.take_folder(job.name)
         shown = f"{self._planned.name}/{job.name}" if job.name in self._shared_names else ""
-        for index in range(body.parallelism):
+        for index in self._planned.indexes(job.name, body.parallelism):
             spec = JobSpec(
                 job.name,
                 self._planned.name,
@@ -219,7 +219,8 @@ class Flow:
         self._change(result.name, instances=tuple(ended))
         for what in result.facts.get("not_emulated", ()):
             self._run.journal.not_emulated(what)
-        if len(results) == self._config.jobs[result.name].parallelism:
+        parallelism = self._config.jobs[result.name].parallelism
+        if len(results) == len(self._planned.indexes(result.name, parallelism)):
             statuses = {one.status for one in results}
             worst = [status for status in _WORST_LAST if status in statuses]
             reason = next((one.reason for one in ended if one.reason), "")

@@ -166,6 +166,8 @@ def _host(machine: Machine, spec: JobSpec, shared: Path, undo: ExitStack) -> Ope
         )
         for image in spec.job.executor.images[1:]:
             differs.append(f"{spec.name} has no service {image.name or image.image}")
+    if machine.options.mounts:
+        differs.append(f"{spec.name} runs on this machine itself, and so without --volume")
     return Opened(sandbox, os.fspath(shared), not_emulated=tuple(differs))
 
 
@@ -207,6 +209,7 @@ def _containers(
         sockets=sockets,
         tree=_tree(machine, engine),
         volumes=_machine_volumes(machine, executor, undo) if kind == "machine" else (),
+        mounts=machine.options.mounts,
         runs_daemon=kind == "machine",
         daemon=remote.daemon if remote is not None else None,
     )

@@ -9,7 +9,15 @@ from pipeline.config.java_regex import BadRegex, full_match
 from pipeline.config.model import CompiledConfig, Filter, Filters, Workflow, WorkflowJob
 from pipeline.errors import InvalidInput, did_you_mean
 
-__all__ = ["Choice", "PlannedWorkflow", "filters_match", "is_due", "plan_run", "plan_workflow"]
+__all__ = [
+    "Choice",
+    "Node",
+    "PlannedWorkflow",
+    "filters_match",
+    "is_due",
+    "plan_run",
+    "plan_workflow",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +28,8 @@ class Choice:
         workflow: one workflow by its name, or "" for all that this branch or tag starts.
         job: one job by its final name, or "".
         only: whether to run that job without what it requires.
+        node_index: which instance of that job to run alone, or None for all.
+        node_total: how many instances it has; 0 for what its ``parallelism`` says.
         scheduled: whether to run what a schedule starts, in place of what a push starts.
     """
 
@@ -27,13 +37,25 @@ class Choice:
     job: str = ""
     only: bool = False
     scheduled: bool = False
+    node_index: int | None = None
+    node_total: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """What was chosen of a job with ``parallelism``: how many instances it has, and the one that runs."""
+
+    job: str
+    total: int
+    index: int | None
 
 
 @dataclass(frozen=True, slots=True)
 class PlannedWorkflow:
     """A workflow to run, with the jobs that remain of it; ``left_out`` are those that a filter drops.
 
-    ``continues`` tells whether it is of what a setup workflow of the same run handed over.
+    ``continues`` tells whether it is of what a setup workflow of the same run handed over. ``node`` is what
+    was chosen of a job with ``parallelism``.
     """
 
     name: str
@@ -41,6 +63,22 @@ class PlannedWorkflow:
     left_out: tuple[str, ...] = ()
     max_auto_reruns: int = 0
     continues: bool = False
+    node: Node | None = None
+
+    def indexes(self, job: str, parallelism: int) -> range:
+        """Return which of a job's instances run."""
+        node = self.node
+        if node is None or node.job != job or node.index is None:
+            return range(parallelism)
+        return range(node.index, node.index + 1)
+
+    def with_total(self, config: CompiledConfig) -> CompiledConfig:
+        """Return a configuration whose job has as many instances as were chosen."""
+        node = self.node
+        if node is None or node.job not in config.jobs:
+            return config
+        body = replace(config.jobs[node.job], parallelism=node.total)
+        return replace(config, jobs={**config.jobs, node.job: body})
 
 
 def filters_match(filters: Filters, *, branch: str = "", tag: str = "") -> bool:
@@ -92,7 +130,8 @@ def plan_run(
     """
     workflows = _workflows(config, choice, branch)
     if choice.job:
-        return (_job_with_needs(workflows, choice),)
+        planned_job = _job_with_needs(workflows, choice)
+        return (replace(planned_job, node=_node(config, choice)),)
     planned = [plan_workflow(workflow, branch=branch, tag=tag) for workflow in workflows]
     planned = [workflow for workflow in planned if workflow.jobs]
     if not planned:
@@ -186,6 +225,19 @@ def _job_with_needs(workflows: Iterable[Workflow], choice: Choice) -> PlannedWor
         f"there is no job {choice.job!r}",
         hint=did_you_mean(choice.job, known) or f"there are: {', '.join(dict.fromkeys(known))}",
     )
+
+
+def _node(config: CompiledConfig, choice: Choice) -> Node | None:
+    if choice.node_index is None and not choice.node_total:
+        return None
+    body = config.jobs.get(choice.job)
+    total = choice.node_total or (body.parallelism if body is not None else 1)
+    if choice.node_index is not None and choice.node_index >= total:
+        raise InvalidInput(
+            f"--node-index {choice.node_index}: {choice.job!r} has {total} instances, counted from 0",
+            hint="--node-total gives it another number of them",
+        )
+    return Node(choice.job, total, choice.node_index)
 
 
 def _closure(name: str, jobs: Mapping[str, WorkflowJob]) -> set[str]:

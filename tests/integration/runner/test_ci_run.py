@@ -207,6 +207,46 @@ workflows: {main: {jobs: [silent, again, halts]}}
     assert jobs["halts"]["steps"][-1]["status"] == "skipped"
 
 
+def test_one_instance_of_a_parallel_job_runs_alone(checkout: Checkout) -> None:
+    checkout.write("""
+version: 2.1
+jobs:
+  test:
+    docker: [{image: PLAIN}]
+    parallelism: 2
+    steps: [run: 'echo "this is $CIRCLE_NODE_INDEX of $CIRCLE_NODE_TOTAL"']
+""")
+    one = checkout.run("--job", "test", "--node-index", "1")
+    assert one.returncode == 0, one.stderr
+    assert [each["node_index"] for each in checkout.instances("test")] == [1]
+    assert "this is 1 of 2" in one.stderr
+    more = checkout.run("--job", "test", "--node-index", "2", "--node-total", "3")
+    assert "this is 2 of 3" in more.stderr
+    assert checkout.statuses() == {"test": "success"}
+    assert checkout.run("--node-index", "1").returncode == 2
+
+
+def test_a_volume_of_this_machine_is_seen_in_containers(checkout: Checkout) -> None:
+    shared = checkout.store / "shared"
+    shared.mkdir(parents=True)
+    (shared / "note.txt").write_text("from this machine\n")
+    done = checkout.build(
+        """
+        - run: cat /mnt/shared/note.txt
+        - run: touch /mnt/shared/mine || echo "may not write"
+        """,
+        "-v",
+        f"{shared}:/mnt/shared:ro",
+        "-e",
+        "A=b",
+        image="PLAIN",
+    )
+    assert done.returncode == 0, done.stderr
+    assert "from this machine" in done.stderr
+    assert "may not write" in done.stderr
+    assert [path.name for path in shared.iterdir()] == ["note.txt"]
+
+
 def test_the_stand_in_splits_tests_between_the_instances(checkout: Checkout) -> None:
     for name in "abcd":
         path = checkout.folder / "spec" / f"{name}_spec.rb"

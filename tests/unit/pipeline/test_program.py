@@ -67,6 +67,15 @@ def test_every_task_and_every_option_is_documented(project: Path) -> None:
             assert words.strip(), f"{name}: {option.strip()} has no help"
 
 
+def test_many_options_are_shown_in_groups_that_leave_none_out(project: Path) -> None:
+    page = orbyard(project, "--help", "ci.run").stdout
+    headings = [line for line in page.splitlines() if line.endswith(":") and line[:1] not in " "]
+    assert headings[0] == "What to run:"
+    assert "More:" not in headings
+    assert "-e, --env NAME[=VALUE]" in page
+    assert page.index("--workflow NAME") < page.index("--job NAME") < page.index("--branch BRANCH")
+
+
 def test_a_wrong_task_or_option_is_bad_input_with_the_nearest_name(project: Path) -> None:
     wrong = orbyard(project, "depoly")
     assert wrong.returncode == 2

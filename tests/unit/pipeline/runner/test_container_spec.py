@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline.runner.container_spec import ContainerSpec, VolumeMount, container_config
+from pipeline.runner.container_spec import ContainerSpec, HostMount, VolumeMount, container_config
 
 
 def test_a_container_without_wishes_has_the_image_s_own() -> None:
@@ -59,3 +59,12 @@ def test_a_command_may_be_a_text_or_words(written: str | list[str], words: list[
 def test_a_command_with_an_open_quote_is_an_error() -> None:
     with pytest.raises(ValueError, match="quotation"):
         container_config(ContainerSpec("a", "n", entrypoint="sh -c 'oops"))
+
+
+def test_what_the_user_mounts_may_be_read_only() -> None:
+    mounts = (HostMount("/here", "/there"), HostMount("/keys", "/k", read_only=True))
+    host = container_config(ContainerSpec("a", "n", mounts=mounts))["HostConfig"]
+    assert [(one["Source"], one["Target"], one["ReadOnly"]) for one in host["Mounts"]] == [
+        ("/here", "/there", False),
+        ("/keys", "/k", True),
+    ]

@@ -223,3 +223,34 @@ def test_an_unknown_job_is_an_error_with_the_nearest_name_or_all_names() -> None
 def test_a_job_of_another_workflow_than_the_named_one_is_unknown() -> None:
     with pytest.raises(InvalidInput, match="there is no job 'lint'"):
         plan_run(NIGHTLY, Choice(workflow="nightly", job="lint"))
+
+
+PARALLEL = compile_config("""
+version: 2.1
+jobs:
+  build: {docker: [{image: a}], steps: [checkout]}
+  test: {docker: [{image: a}], parallelism: 3, steps: [checkout]}
+workflows: {main: {jobs: [build, test: {requires: [build]}]}}
+""")
+
+
+def test_one_instance_of_a_parallel_job_runs_alone_and_what_it_requires_as_ever() -> None:
+    (workflow,) = plan_run(PARALLEL, Choice(job="test", node_index=2))
+    assert list(workflow.indexes("test", 3)) == [2]
+    assert list(workflow.indexes("build", 1)) == [0]
+    assert workflow.with_total(PARALLEL).jobs["test"].parallelism == 3
+
+
+def test_a_job_gets_as_many_instances_as_are_asked_for() -> None:
+    (workflow,) = plan_run(PARALLEL, Choice(job="test", node_total=5))
+    config_of_run = workflow.with_total(PARALLEL)
+    assert config_of_run.jobs["test"].parallelism == 5
+    assert config_of_run.jobs["build"].parallelism == 1
+    assert list(workflow.indexes("test", 5)) == [0, 1, 2, 3, 4]
+    (workflow,) = plan_run(PARALLEL, Choice(job="test", node_index=4, node_total=5))
+    assert list(workflow.indexes("test", 5)) == [4]
+
+
+def test_an_instance_that_the_job_has_not_is_refused() -> None:
+    with pytest.raises(InvalidInput, match="'test' has 3 instances, counted from 0"):
+        plan_run(PARALLEL, Choice(job="test", node_index=3))
