@@ -20,7 +20,10 @@ def runs_folder(root: Path) -> Path:
 
 def new_run_id() -> str:
     """Return an id that no other run has; ids sort by the time at which they were made."""
-    return time.strftime("%Y%m%d-%H%M%S-", time.gmtime()) + secrets.token_hex(3)
+    now = time.time()
+    fraction = int(now % 1 * 0x1000)
+    second = time.strftime("%Y%m%d-%H%M%S", time.gmtime(now))
+    return f"{second}-{fraction:03x}{secrets.randbelow(0x1000):03x}"
 
 
 def list_runs(root: Path) -> Iterator[tuple[Path, RunRecord]]:
