@@ -219,6 +219,8 @@ def record_facts(job: ReportJob) -> Iterator[tuple[str, str]]:
         yield "serial group", record.group
     if record.parallelism > 1:
         yield "instances", str(record.parallelism)
+    if job.is_taken_over and record.started_at is not None:
+        yield "taken over from", f"attempt {job.attempt}"
     if record.kept_from:
         yield "taken over from", record.kept_from
     if record.where:

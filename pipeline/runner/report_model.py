@@ -67,12 +67,17 @@ class ReportInstance:
 
 @dataclass(frozen=True, slots=True)
 class ReportJob:
-    """A job, what it is called in the page, its place there, and its instances."""
+    """A job, what it is called in the page, its place there, and its instances.
+
+    ``attempt`` is the one in which it ran: a rerun takes over what had gone well.
+    """
 
     record: JobRecord
     label: str
     anchor: str
     instances: tuple[ReportInstance, ...]
+    attempt: int = 1
+    is_taken_over: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +174,7 @@ class _Reader:
 
     def _flow(self, flow: WorkflowRecord) -> ReportFlow:
         is_last = id(flow) in self._last
-        attempts = sum(other.name == flow.name for other in self._record.workflows)
+        attempts = len(self._attempts(flow))
         name = self.mask(flow.name)
         title = f"{name}, attempt {flow.attempt} of {attempts}" if attempts > 1 else name
         jobs = tuple(self._job(flow, job, is_last) for job in flow.jobs)
@@ -190,7 +195,11 @@ class _Reader:
             )
             for result in job.instances
         )
-        return ReportJob(job, label, anchor, instances)
+        ran = min(other.attempt for other in self._attempts(flow) if job in other.jobs)
+        return ReportJob(job, label, anchor, instances, ran, ran < flow.attempt)
+
+    def _attempts(self, flow: WorkflowRecord) -> list[WorkflowRecord]:
+        return [other for other in self._record.workflows if other.name == flow.name]
 
     def _instance(
         self, job: JobRecord, result: JobResult, label: str, anchor: str

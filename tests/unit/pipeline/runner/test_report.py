@@ -118,6 +118,19 @@ def test_jobs_of_the_same_name_in_two_workflows_are_told_apart(tmp_path: Path) -
     assert "one, attempt 1 of 2" in found.texts
 
 
+def test_a_job_that_a_rerun_took_over_says_in_which_attempt_it_ran(tmp_path: Path) -> None:
+    make = RunBuilder(tmp_path)
+    build = make.job("build", 0, [make.step("build", 0, "x", 0, 1)])
+    test = make.job("test", 1, [make.step("test", 0, "x", 1, 1, status="failed")])
+    again = replace(test, started_at=BEGAN + 5)
+    record = make.record(
+        WorkflowRecord("main", 1, "failed", (build, test)),
+        WorkflowRecord("main", 2, "failed", (build, again)),
+    )
+    texts = Texts(page(record, make.folder)).texts
+    assert [text for text in texts if text.startswith("attempt")] == ["attempt 1"]
+
+
 def test_instances_have_places_as_they_are_called(tmp_path: Path) -> None:
     make = RunBuilder(tmp_path)
     job = make.job("a", 0, [make.step("a", 0, "x", 0, 1)])
