@@ -221,6 +221,8 @@ def run_(
         raise InvalidInput(f"--executor is auto, docker or host, not {executor!r}")
     if trigger not in _TRIGGERS:
         raise InvalidInput(f"--trigger is one of {', '.join(_TRIGGERS)}, not {trigger!r}")
+    if watch and in_place:
+        raise InvalidInput("--watch would see what jobs change with --in-place: take one of them")
     if jobs < 0:
         raise InvalidInput(f"--jobs is a number of jobs, not {jobs}")
     if node_index < -1 or node_total < 0:

@@ -62,14 +62,11 @@ def restore_cache(run: JobRun, step: Step, log: StepLog) -> Outcome:
             log.say(str(error))
     started = time.monotonic()
     for key in keys:
-        entry = run.store.find_cache(run.project, [key])
-        if entry is None:
+        found = run.store.restore_cache(run.project, [key])
+        if found is None:
             log.say(f"No cache is found for key: {key}")
             continue
-        content = run.store.open_cache(entry)
-        if content is None:
-            log.say(f"The cache {entry.key} is broken, and passed over")
-            continue
+        entry, content = found
         log.say(f"Found a cache from {entry.created_by} at {entry.key}")
         run.sandbox.put_cache(content)
         log.say(f"Restored in {time.monotonic() - started:.1f}s")

@@ -76,6 +76,7 @@ def test_it_goes_with_no_copy(checkout: Checkout) -> None:
     done = checkout.build("- checkout: {name: other, path: elsewhere}", "--in-place")
     assert done.returncode == 1
     assert "no copy of the files" in checkout.steps()["other"]["text"]
-    done = checkout.build("- checkout", "--in-place", "--committed")
-    assert done.returncode == 2
-    assert "take one" in done.stderr
+    for other in ("--committed", "--watch"):
+        done = checkout.build("- checkout", "--in-place", other)
+        assert done.returncode == 2
+        assert "take one" in done.stderr
