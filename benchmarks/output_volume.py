@@ -84,6 +84,8 @@ def run(root: Path, executor: str, screen: str) -> tuple[float, float]:
         "PYTHONPATH": str(PROJECT),
         "XDG_CACHE_HOME": str(root / "cache"),
         "TERM": "xterm-256color",
+        "CI": "",
+        "NO_COLOR": "",
     }
     pid, terminal = pty.fork()
     if pid == 0:

@@ -158,7 +158,7 @@ class View:
             if self._state.stopping:
                 return
             self._state.stopping = True
-            waits = plain_text(", ".join(self._state.jobs))
+            waits = self._state.waited_for()
         self._line(self._style(f"==> Stopping{': waiting for ' + waits if waits else ''}", "bold"))
 
     def run_finished(self, record: RunRecord, folder: Path) -> None:

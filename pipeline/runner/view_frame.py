@@ -116,7 +116,7 @@ def _is_told(status: str) -> bool:
 def _foot(state: RunState, now: float, style: Style) -> list[str]:
     took = format_duration(now - state.began)
     if state.stopping:
-        waits = plain_text(", ".join(state.jobs))
+        waits = state.waited_for()
         word = f"stopping{': waiting for ' + waits if waits else ''}"
         return [f"{style(word, 'yellow', 'bold')}  {style(took, 'dim')}"]
     counts = state.counts()

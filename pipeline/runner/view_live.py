@@ -36,7 +36,12 @@ _MOST_UNFOLDED = 12
 
 
 def can_be_live() -> bool:
-    """Return whether the terminal shows the signs of a live view, and is this process's to use."""
+    """Return whether the terminal shows the signs of a live view, and is this process's to use.
+
+    CI services give steps a terminal as well, CircleCI for one, and keep what is drawn in it.
+    """
+    if os.environ.get("CI", "").lower() not in ("", "0", "false"):
+        return False
     encoding = (sys.stderr.encoding or "").lower().replace("-", "")
     return encoding == "utf8" and in_foreground()
 

@@ -12,7 +12,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TextIO
 
@@ -86,7 +86,11 @@ class Screen:
         self._drawn_width = 0
 
     def put(self, what: Printed) -> None:
-        """Print a line, or lines, after all that was put before."""
+        """Print a line, or lines, after all that was put before; at once where the screen is closed."""
+        if self._closed:
+            with suppress(OSError, ValueError):
+                self._print([what])
+            return
         self._start()
         self._queue.put(what)
 
@@ -115,9 +119,11 @@ class Screen:
 
     def close(self) -> None:
         """Print what is left, and take the live part off the screen."""
-        if self._thread is None or self._closed:
+        if self._closed:
             return
         self._closed = True
+        if self._thread is None:
+            return
         self._queue.put(_Stop(for_good=True))
         while self._thread.is_alive():
             self._thread.join(0.2)

@@ -9,12 +9,14 @@ from dataclasses import dataclass, field
 
 from pipeline.runner.model import JobSpec, StepResult
 from pipeline.runner.record import JobRecord, WorkflowRecord
+from pipeline.runner.view_text import plain_text
 
 __all__ = ["RunState", "ShownJob", "ShownStep", "StepStart"]
 
 _KEPT_LINES = 20
 """Last lines of a running step that a screen may show."""
 _KEPT_CHARACTERS = 2000
+_NAMED = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +111,15 @@ class RunState:
     def change(self, workflow: WorkflowRecord, job: JobRecord) -> None:
         """Take note of how far a job is."""
         self.records.setdefault(workflow.name, {})[job.name] = job
+
+    def waited_for(self) -> str:
+        """Return which jobs run, and what each is at: ``test (Run tests), lint and 3 more``."""
+        words = [
+            f"{job.label} ({job.step.start.name})" if job.step else job.label
+            for job in self.jobs.values()
+        ]
+        more = f" and {len(words) - _NAMED} more" if len(words) > _NAMED else ""
+        return plain_text(", ".join(words[:_NAMED]) + more)
 
     def counts(self) -> Counter[str]:
         """Return how many jobs have each status."""

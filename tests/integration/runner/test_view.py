@@ -46,7 +46,8 @@ class Session:
         if self.pid == 0:
             os.chdir(checkout.folder)
             environ = checkout.environ() | {"TERM": "xterm-256color"}
-            environ.pop("NO_COLOR", None)
+            for name in ("NO_COLOR", "CI"):
+                environ.pop(name, None)
             os.execve(sys.executable, argv, environ)
         fcntl.ioctl(self.fd, termios.TIOCSWINSZ, struct.pack("HHHH", 30, 100, 0, 0))
         self._rest = b""
@@ -123,7 +124,7 @@ jobs:
     session = Session(checkout)
     session.shows("│ asleep")
     session.press("\x03")
-    session.shows("stopping: waiting for build")
+    session.shows("stopping: waiting for build (Sleep)")
     code, lines = session.ended()
     assert code == 130
     assert any(re.fullmatch(r"    ! Sleep \(\S+\)  stopped", line) for line in lines)

@@ -133,7 +133,7 @@ def test_a_stop_is_said_at_once_with_what_is_waited_for(plain: Plain) -> None:
     step = plain.step(first, "Run")
     plain.view.stopping()
     plain.view.stopping()
-    assert plain.lines[2:] == ["==> Stopping: waiting for lint, test"]
+    assert plain.lines[2:] == ["==> Stopping: waiting for lint (Run), test"]
     plain.output(step, "its output is no news")
     plain.end_step(step, "failed", 130)
     assert plain.lines[-1] == "lint | ! Run (1.2s)  stopped"
@@ -156,6 +156,12 @@ def test_after_a_silence_a_word_tells_what_still_runs(tmp_path: Path) -> None:
     assert still_running(state, 130.0) == "… still running: test: Run tests (2m 00s)"
     state.jobs |= {f"job-{n}": ShownJob(job_spec(f"job-{n}", tmp_path), 0.0) for n in range(9)}
     assert still_running(state, 130.0).endswith("job-3: preparing (2m 10s) and 5 more")
+
+
+def test_what_is_said_while_the_view_is_closed_is_not_lost(plain: Plain) -> None:
+    plain.view.close()
+    plain.view.note("late")
+    assert plain.stream.getvalue() == "  late\n"
 
 
 def test_a_stream_that_is_no_terminal_gets_the_plain_view(

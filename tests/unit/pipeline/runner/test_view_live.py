@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from pipeline.output import Console
 from pipeline.runner.record import RunRecord
 from pipeline.runner.view_frame import frame_lines
-from pipeline.runner.view_live import LiveView
+from pipeline.runner.view_live import LiveView, can_be_live
 from pipeline.runner.view_state import RunState, ShownJob, ShownStep, StepStart
 from pipeline.runner.view_text import cut, width_of
 from tests.terminal import Terminal
@@ -64,6 +64,11 @@ def in_order(text: str, parts: tuple[str, ...]) -> bool:
         if position < 0:
             return False
     return True
+
+
+def test_a_terminal_of_a_ci_service_is_not_drawn_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CI", "true")
+    assert not can_be_live()
 
 
 @pytest.fixture
@@ -150,7 +155,7 @@ def test_a_stop_shows_at_once_what_is_waited_for(live: Live) -> None:
     spec = live.begin("test")
     step = live.step(spec, "Run tests")
     live.view.stopping()
-    live.shows("stopping: waiting for test")
+    live.shows("stopping: waiting for test (Run tests)")
     live.end(spec, "canceled", live.end_step(step, "failed", 130))
     assert live.ended() == ["! test  3.0s  canceled", "    ! Run tests (1.2s)  stopped"]
 
