@@ -46,6 +46,10 @@ _NO_EXEC = "exec format error"
 """The kernel's words for a program of another processor, as the engine passes them on."""
 
 
+class _NoShell(WorkFailed):
+    """The primary container runs, and cannot run a shell."""
+
+
 @dataclass(frozen=True, slots=True)
 class ContainerJob:
     """What a job's containers are made of.
@@ -123,17 +127,15 @@ def open_containers(
         _start(engine, primary, image, facts, engine.platform)
         for text in shared_ports(job.images[1:]):
             note(f"warning: {text}")
-        for number, (service, service_facts) in enumerate(job.images[1:], 1):
+        try:
+            for number, (service, service_facts) in enumerate(job.images[1:], 1):
+                _go_on(cancel)
+                own = _platform(engine, job, service_facts)
+                services.start(service, f"{job.name}-{number}", primary, job.labels, own)
             _go_on(cancel)
-            services.start(
-                service,
-                f"{job.name}-{number}",
-                primary,
-                job.labels,
-                _platform(engine, job, service_facts),
-            )
-        _go_on(cancel)
-        _learn(sandbox, image, note)
+            _learn(sandbox)
+        except WorkFailed as error:
+            raise _not_up(sandbox, image, error, note) from error
         if not is_shared:
             mirror = AgentMirror(engine, primary, job.shared / "agent", f"{INSIDE}/agent")
             sandbox.before.insert(0, mirror)
@@ -225,33 +227,32 @@ def _emulation_hint(image: DockerImage, facts: ImageFacts, own: str) -> str:
     )
 
 
-def _learn(sandbox: DockerSandbox, image: DockerImage, note: Callable[[str], None]) -> None:
+def _learn(sandbox: DockerSandbox) -> None:
     """Ask the primary container for its user's home, ids and PATH, and whether it has bash."""
-    words: list[str] = []
-    try:
-        code, printed = sandbox.capture(["/bin/sh", "-c", _FACTS])
-        words = printed.decode(errors="replace").splitlines()
-    except WorkFailed as error:
-        raise _not_up(sandbox, image, [error.message], note) from error
+    code, printed = sandbox.capture(["/bin/sh", "-c", _FACTS])
+    words = printed.decode(errors="replace").splitlines()
     if code or len(words) < 4 or not words[1].isdigit():
-        raise _not_up(sandbox, image, words[-5:], note)
+        raise _NoShell(" ".join(words[-5:]))
     sandbox.home, sandbox.uid, sandbox.gid = words[0] or "/", int(words[1]), int(words[2])
     sandbox.path = words[3] or sandbox.path
     sandbox.has_bash = "bash" in words[4:]
 
 
 def _not_up(
-    sandbox: DockerSandbox, image: DockerImage, words: Sequence[str], note: Callable[[str], None]
+    sandbox: DockerSandbox, image: DockerImage, error: WorkFailed, note: Callable[[str], None]
 ) -> WorkFailed:
+    """Return what is wrong with the primary container, where it is that and not a service."""
     state = sandbox.engine.state(sandbox.primary)
     if state is None or state.running:
+        if not isinstance(error, _NoShell):
+            return error
         return WorkFailed(
-            f"the container of {image.image} has no /bin/sh: {' '.join(words)}",
+            f"the container of {image.image} has no /bin/sh: {error.message}",
             hint="steps need a shell: use an image that has one",
         )
     printed = sandbox.engine.last_output(sandbox.primary).decode(errors="replace").splitlines()
     if printed:
-        note("\n    ".join([f"{image.image} printed:", *printed[-8:]]))
+        note("\n".join([f"{image.image} printed:", *(f"| {line}" for line in printed[-8:])]))
     return WorkFailed(
         f"the container of {image.image} ended at once with exit code {state.exit_code}",
         hint="the first image has to stay up: leave out `entrypoint` and `command`, or its label"

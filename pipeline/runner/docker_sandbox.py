@@ -218,26 +218,36 @@ class DockerSandbox:
                 raise Interrupted("the run was stopped")
             yield piece
 
-    def make_folder(self, path: str) -> None:
-        """Make a folder with those above it, owned by the job's user."""
-        quoted = shlex.quote(path)
-        self.as_root(f"mkdir -p {quoted} && chown {self.uid}:{self.gid} {quoted}")
+    def prepare(self, folder: str, programs: str, *, where_missing: str = "") -> None:
+        """Make the working directory, and links to programs where every image looks for programs.
 
-    def link_programs(self, folder: str, *, where_missing: str = "") -> None:
-        """Put links to the programs of a folder where every image looks for programs.
+        Both in one go, since each program that is run in a container takes its time.
 
-        Those of the folder ``where_missing`` are linked where the image has none of the name there.
+        Args:
+            folder: the working directory, or empty where it is there already.
+            programs: a folder with programs.
+            where_missing: one whose programs are linked where the image has none of the name there.
+
+        Raises:
+            WorkFailed: the working directory cannot be made.
         """
-        command = (
-            f"mkdir -p /usr/local/bin && for p in {shlex.quote(folder)}/*; do"
+        quoted = shlex.quote(folder)
+        make = f"mkdir -p {quoted} && chown {self.uid}:{self.gid} {quoted} || exit 1; "
+        link = (
+            f"mkdir -p /usr/local/bin; for p in {shlex.quote(programs)}/*; do"
             ' ln -sf "$p" /usr/local/bin/; done'
         )
         if where_missing:
-            command += (
+            link += (
                 f"; for p in {shlex.quote(where_missing)}/*; do"
                 ' [ -e "/usr/local/bin/${p##*/}" ] || ln -s "$p" /usr/local/bin/; done'
             )
-        self.as_root(command)
+        code, printed = self._root(f"{make if folder else ''}{{ {link}; }} > /dev/null 2>&1; true")
+        if code:
+            raise WorkFailed(
+                f"the working directory {folder} cannot be made:"
+                f" {printed.decode(errors='replace').strip()}"
+            )
 
     def close(self) -> None:
         """Remove the container with its volumes, and all that belongs to it."""

@@ -6,11 +6,10 @@ import shutil
 import time
 import uuid
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 
 from pipeline.config.model import Step
-from pipeline.errors import Interrupted, OrbyardError, WorkFailed
+from pipeline.errors import Interrupted, WorkFailed
 from pipeline.runner.agent_messages import JobFacts
 from pipeline.runner.agent_server import AgentServer
 from pipeline.runner.containers import INSIDE
@@ -177,12 +176,10 @@ def _prepare(run: JobRun, sandbox: Sandbox) -> None:
         # Docker would take that of the first user with the ids, which may be root.
         run.builtin = {**run.builtin, "HOME": sandbox.home}
     if isinstance(sandbox, DockerSandbox):
-        if not run.in_place:
-            sandbox.make_folder(folder)
-        with suppress(OrbyardError):
-            # A login shell and sudo make a PATH of their own, on which the folder of PATH is not.
-            web = f"{INSIDE}/{_WEB_FOLDER}" if "CIRCLE_CONTINUATION_KEY" in run.builtin else ""
-            sandbox.link_programs(f"{INSIDE}/bin", where_missing=web)
+        # A login shell and sudo make a PATH of their own, on which the folder of PATH is not.
+        web = f"{INSIDE}/{_WEB_FOLDER}" if "CIRCLE_CONTINUATION_KEY" in run.builtin else ""
+        made = "" if run.in_place else folder
+        sandbox.prepare(made, f"{INSIDE}/bin", where_missing=web)
         return
     code, printed = sandbox.capture(["/bin/sh", "-c", 'mkdir -p "$1"', "sh", folder])
     if code:

@@ -81,6 +81,8 @@ class PullProgress:
         done = f"{sum(self._layers.values())} of {len(self._layers)} layers"
         if not size:
             return f"pulling {self._image}: {done}"
+        if loaded == size:
+            return f"pulling {self._image}: {format_size(size)} are here, unpacking, {done}"
         percent = 100 * loaded // size
         return f"pulling {self._image}: {percent}%, {format_size(loaded)} of {format_size(size)}, {done}"
 

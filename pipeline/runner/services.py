@@ -117,10 +117,10 @@ class Services:
             f"warning: the service {service.name} ended with exit code {state.exit_code}"
             f" after {after_s:.1f}s" + (": out of memory" if state.oom_killed else "")
         ]
-        lines += _indented(service.last)
+        lines += _quoted(service.last)
         if any(words in line.lower() for line in service.last for words in _IN_USE):
             lines.append(
-                "  its port is taken: all containers of a job share one network, so no two of them"
+                "its port is taken: all containers of a job share one network, so no two of them"
                 " may listen on one port"
             )
         return "\n".join(lines)
@@ -130,7 +130,7 @@ class Services:
         for service in self._all:
             if service.ended is None and service.last:
                 head = f"the service {service.name} printed last:"
-                yield "\n".join([head, *_indented(service.last)])
+                yield "\n".join([head, *_quoted(service.last)])
 
     def close(self) -> None:
         """Remove the containers with their volumes, and finish the logs."""
@@ -153,8 +153,8 @@ def _keeper(last: list[str]) -> Callable[[list[str]], None]:
     return keep
 
 
-def _indented(lines: Sequence[str]) -> list[str]:
-    return [f"    {line}" for line in lines[-_LAST_LINES:]]
+def _quoted(lines: Sequence[str]) -> list[str]:
+    return [f"| {line}" for line in lines[-_LAST_LINES:]]
 
 
 def service_name(image: DockerImage) -> str:

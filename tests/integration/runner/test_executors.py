@@ -87,6 +87,15 @@ def test_a_container_that_ends_at_once_is_named_with_what_it_printed(checkout: C
     assert "Traceback" not in done.stderr
 
 
+def test_a_container_that_ends_before_its_services_start_is_named(checkout: Checkout) -> None:
+    entry = "entrypoint: [sh, -c, 'echo no licence; exit 7']"
+    docker = f"[{{image: PLAIN, {entry}}}, {{image: PLAIN, command: [sleep, '60']}}]"
+    done = job(checkout, docker, "[run: echo]")
+    assert done.returncode == 1
+    assert "ended at once with exit code 7" in done.stderr
+    assert "| no licence" in done.stderr
+
+
 def test_an_image_without_a_shell_is_named(checkout: Checkout, docker_engine: Any) -> None:
     docker_engine.images.client.api.import_image(src=b"\0" * 1024, repository="orbyard-test/empty")
     done = job(checkout, "[{image: 'orbyard-test/empty:latest'}]", "[run: echo]")

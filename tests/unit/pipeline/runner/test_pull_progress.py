@@ -61,3 +61,10 @@ def test_the_line_goes_when_the_pull_fails() -> None:
     drawn: list[str] = []
     PullProgress("a:1", drawn.append, drawn.append).give_up()
     assert drawn[-1] == ""
+
+
+def test_unpacking_is_told_from_loading() -> None:
+    progress = PullProgress("a:1", lambda _: None, lambda _: None)
+    progress.take(line("x", "Downloading", current=2_000_000, total=2_000_000))
+    progress.take(line("x", "Extracting", current=10, total=2_000_000))
+    assert progress.text == "pulling a:1: 2.0 MB are here, unpacking, 0 of 1 layers"

@@ -82,7 +82,7 @@ def test_the_last_lines_of_one_that_runs_are_there_for_a_job_that_fails(tmp_path
         pass
     words = next(iter(job.services.last_words())).splitlines()
     assert words[0] == "the service cache printed last:"
-    assert words[1:] == [f"    line {n}" for n in range(80, 100)]
+    assert words[1:] == [f"| line {n}" for n in range(80, 100)]
     job.services.close()
 
 
