@@ -72,11 +72,11 @@ class Runner:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if kind is not None:
-            self._view.stopping()
-            # Leaving the pool waits for what runs: it has to be told to end first.
-            self._request.cancel.set()
         try:
+            if kind is not None:
+                self._view.stopping()
+                # Leaving the pool waits for what runs: it has to be told to end first.
+                self._request.cancel.set()
             self._pool.shutdown()
         finally:
             if kind is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pipeline.output import format_duration
-from pipeline.runner.view_blocks import Style, short_name, step_head
+from pipeline.runner.view_blocks import Style, mark, short_name, step_head
 from pipeline.runner.view_state import RunState, ShownJob, ShownStep
 from pipeline.runner.view_text import cut, plain_text, safe_line, width_of
 
@@ -51,7 +51,9 @@ def _head(job: ShownJob, names: int, now: float, style: Style) -> str:
     name = cut(plain_text(job.label), _WIDEST_NAME)
     padded = style(name, "bold") + " " * (names - width_of(name))
     took = format_duration(now - job.began)
-    return f"{_spinner(now, style)} {padded}  {took:>7}  {_doing(job, now, style)}"
+    failed = any(result.status == "failed" for result, _ in job.done)
+    sign = mark("failed", style) if failed else _spinner(now, style)
+    return f"{sign} {padded}  {took:>7}  {_doing(job, now, style)}"
 
 
 def _doing(job: ShownJob, now: float, style: Style) -> str:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import signal
 import threading
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -410,3 +413,42 @@ def test_an_error_tells_jobs_that_still_run_to_end(runs: Runs) -> None:
     with pytest.raises(ZeroDivisionError):
         runs("  w: {jobs: [a, b]}")
     assert told == [True]
+
+
+def test_the_time_of_a_job_begins_when_there_is_room_for_it(runs: Runs) -> None:
+    ended: dict[str, float] = {}
+    instance = runs.instance
+
+    def slow(spec: JobSpec) -> JobResult:
+        result = instance(spec)
+        threading.Event().wait(0.05)
+        ended[spec.name] = time.time()
+        return result
+
+    runs.instance = slow  # type: ignore[method-assign]
+    first, second = jobs(runs("  w: {jobs: [a, b]}"))
+    assert first.started_at is not None
+    assert second.started_at is not None
+    assert first.started_at < ended["a"] <= second.started_at
+    assert second.status == "success"
+
+
+def test_a_job_that_nobody_waits_for_any_more_was_stopped(runs: Runs) -> None:
+    released = threading.Event()
+
+    def stubborn(_spec: JobSpec) -> JobResult:
+        os.kill(os.getpid(), signal.SIGINT)
+        runs.cancel.wait(20)
+        os.kill(os.getpid(), signal.SIGINT)
+        released.wait(20)
+        return JobResult("a", 0, "success", 0.1)
+
+    runs.instance = stubborn  # type: ignore[method-assign]
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            runs("  w: {jobs: [a]}")
+    finally:
+        released.set()
+    (job,) = jobs(read_record(runs.folder))
+    assert (job.status, job.reason) == ("canceled", "the run was stopped")
+    assert runs.shown("Stopping: waiting for a")

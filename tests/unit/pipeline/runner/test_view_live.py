@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.output import Console
+from pipeline.runner.model import StepResult
 from pipeline.runner.record import RunRecord
 from pipeline.runner.view_frame import frame_lines
 from pipeline.runner.view_live import LiveView, can_be_live
@@ -223,6 +224,14 @@ def test_several_jobs_share_the_room(tmp_path: Path) -> None:
         *(f"    │ line {number}" for number in range(11, 15)),
     ]
     assert shown[-1] == "4 running · 30s"
+
+
+def test_a_job_in_which_a_step_failed_is_told_while_it_goes_on(tmp_path: Path) -> None:
+    state = state_of(2, tmp_path)
+    failed = StepResult("Run", "run", "failed", 1.0, 3, WHERE, "log")
+    state.jobs["job-1"].done.append((failed, 5))
+    shown = frame_lines(state, 80, 24, 100.0, plain_style)
+    assert [line[:7] for line in shown[:2]] == ["⠋ job-0", "✗ job-1"]
 
 
 def test_where_there_is_room_for_a_line_each_the_output_stands_behind(tmp_path: Path) -> None:
