@@ -16,6 +16,8 @@ __all__ = ["END_OF_TAR", "joined", "portable_name", "relocated", "renamed"]
 
 END_OF_TAR = b"\0" * 1024
 _CHUNK = 1 << 20
+_RENEWED = frozenset(("path", "linkpath", "uid", "gid", "uname", "gname"))
+"""The pax records that tarfile writes itself, where a header has no room."""
 _ROOT = "_"
 """Stands for the root of the file system in the names of caches."""
 
@@ -54,6 +56,10 @@ def renamed(
                 if target is None:
                     continue
                 member.linkname = target
+            # What a long name or a large number was read from would win over what stands here now.
+            member.pax_headers = {
+                key: value for key, value in member.pax_headers.items() if key not in _RENEWED
+            }
             yield member.tobuf(tarfile.PAX_FORMAT)
             if member.isreg():
                 yield from _data(archive, member)
