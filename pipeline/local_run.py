@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.ci_options import CompileOptions, ci_settings, default_parameters, read_config
-from pipeline.config.model import CompiledConfig
+from pipeline.config.model import CompiledConfig, Docker
 from pipeline.errors import InvalidInput
 from pipeline.local_continuation import (
     SetupPhase,
@@ -251,6 +251,7 @@ def _run(
 ) -> RunRecord:
     compiled, resumed = work.compiled, work.resumed
     cancel = threading.Event()
+    engine = SharedEngine(run.environ)
     settings = ci_settings(run)
     store = open_store(run, cancelled=cancel.is_set)
     home = run.root / ".orbyard"
@@ -263,11 +264,12 @@ def _run(
         ssh_agent=options.ssh_agent,
         volumes=options.volumes,
     )
+    if options.executor != "host" and _has_docker_jobs(compiled, resumed):
+        engine()  # Where none answers, the run is not to begin.
     clear_left_over(run.root)
     scratch = make_scratch(folder)
     (home / ".gitignore").write_text("*\n", encoding="utf-8")
     view = open_view(run.console, options.view, quiet=options.quiet)
-    engine = SharedEngine(run.environ)
     project = project_name(compiled.values, run.root)
     shared = store_folder(run, settings)
     memory = ProjectMemory(shared / "projects" / hash_name(project))
@@ -332,6 +334,15 @@ def _run(
         engine.close()
         store.close()
         shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _has_docker_jobs(compiled: CompiledConfig, resumed: Resumed) -> bool:
+    return any(
+        isinstance(compiled.jobs[job.name].executor, Docker)
+        for workflow in _left_to_do(resumed)
+        for job in workflow.jobs
+        if job.name in compiled.jobs
+    )
 
 
 def _shell(view: View, options: LocalOptions) -> DebugShell | None:

@@ -38,6 +38,7 @@ FALLBACK = "Error auto-detecting timing type, falling back to weighting by name.
 TIMING_TYPES = ("autodetect", "filename", "classname", "testname")
 SplitBy = ("name", "filesize", "timings")
 
+_RANGE = re.compile(r"(.)(?:-(.))?", re.DOTALL)
 _MAGIC = re.compile(r"[*?\[{]")
 _MOST_PATTERNS = 1000
 """Patterns that the braces of one may stand for."""
@@ -157,12 +158,18 @@ def _piece(pattern: str, at: int) -> tuple[str, int]:
 
 def _character_class(inner: str) -> str:
     negated = inner[0] in "!^" and len(inner) > 1
-    body = re.sub(r"([\\\[\]^&~|])", r"\\\1", inner[negated:])
-    try:
-        re.compile(f"[{body}]")
-    except re.error:  # a range the wrong way round matches nothing
-        return r"(?!)"
+    body = _RANGE.sub(_range, inner[negated:])
+    if not body:
+        return "[^/]" if negated else "(?!)"
     return f"(?!/)[{'^' if negated else ''}{body}]"
+
+
+def _range(found: re.Match[str]) -> str:
+    """Return ``a`` or ``a-z`` for a regular expression; a range the wrong way round has nothing in it."""
+    first, last = found[1], found[2]
+    if last is None:
+        return re.escape(first)
+    return f"{re.escape(first)}-{re.escape(last)}" if first <= last else ""
 
 
 # ------------------------------------------------------------------------------------------ split

@@ -332,3 +332,25 @@ workflows: {main: {jobs: [deploy: {serial-group: app/deploy}]}}
     assert first.wait(timeout=60) == 0
     assert second.returncode == 0, second.stderr
     assert "waits for 'app/deploy'" in second.stderr
+
+
+def test_without_an_engine_a_run_does_not_begin(checkout: Checkout) -> None:
+    checkout.write("""
+version: 2.1
+jobs:
+  here: {machine: true, steps: [run: echo here]}
+  build: {docker: [{image: PLAIN}], steps: [run: echo built]}
+workflows: {main: {jobs: [here, build: {requires: [here]}]}}
+""")
+    environ = {**checkout.environ(), "DOCKER_HOST": "unix:///nowhere/docker.sock"}
+    argv = checkout.argv()
+    done = subprocess.run(
+        argv, cwd=checkout.folder, env=environ, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 3
+    assert "no Docker engine answers" in done.stderr
+    assert not list(checkout.folder.glob(".orbyard/runs/*"))
+    alone = subprocess.run(
+        [*argv, "--job", "here"], cwd=checkout.folder, env=environ, capture_output=True, check=False
+    )
+    assert alone.returncode == 0

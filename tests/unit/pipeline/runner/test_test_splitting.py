@@ -113,6 +113,22 @@ def test_no_pattern_breaks_it(pattern: str, name: str) -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("pattern", "found"),
+    [
+        ("[a-c]", ["a", "b", "c"]),
+        ("[!a-c]", ["-", "?", "d"]),
+        ("[a-]", ["-", "a"]),
+        ("[-a]", ["-", "a"]),
+        ("[?--]", []),
+        ("[c-a]", []),
+        ("[!c-a]", ["-", "?", "a", "b", "c", "d"]),
+    ],
+)
+def test_a_class_has_its_characters_and_ranges(pattern: str, found: list[str]) -> None:
+    assert glob_files([pattern], lambda _root: ["a", "b", "c", "d", "-", "?"]) == found
+
+
 def prefixes(pattern: str) -> list[str]:
     return [pattern[:i] for i in range(len(pattern) + 1)]
 
