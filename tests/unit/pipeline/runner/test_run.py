@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import signal
 import threading
 import time
@@ -435,11 +434,15 @@ def test_the_time_of_a_job_begins_when_there_is_room_for_it(runs: Runs) -> None:
 
 def test_a_job_that_nobody_waits_for_any_more_was_stopped(runs: Runs) -> None:
     released = threading.Event()
+    main = threading.main_thread().ident
+    assert main is not None
 
     def stubborn(_spec: JobSpec) -> JobResult:
-        os.kill(os.getpid(), signal.SIGINT)
+        threading.Event().wait(0.3)  # The run's thread has started all, and waits for what comes.
+        # To the main thread, as Ctrl-C: what another thread gets does not end its waiting.
+        signal.pthread_kill(main, signal.SIGINT)
         runs.cancel.wait(20)
-        os.kill(os.getpid(), signal.SIGINT)
+        signal.pthread_kill(main, signal.SIGINT)
         released.wait(20)
         return JobResult("a", 0, "success", 0.1)
 
