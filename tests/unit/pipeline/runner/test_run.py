@@ -438,10 +438,12 @@ def test_a_job_that_nobody_waits_for_any_more_was_stopped(runs: Runs) -> None:
     assert main is not None
 
     def stubborn(_spec: JobSpec) -> JobResult:
-        threading.Event().wait(0.3)  # The run's thread has started all, and waits for what comes.
-        # To the main thread, as Ctrl-C: what another thread gets does not end its waiting.
+        # To the main thread, as Ctrl-C, and while it waits: what another thread gets, and what comes
+        # just before, does not end its waiting.
+        threading.Event().wait(0.3)
         signal.pthread_kill(main, signal.SIGINT)
         runs.cancel.wait(20)
+        threading.Event().wait(0.3)
         signal.pthread_kill(main, signal.SIGINT)
         released.wait(20)
         return JobResult("a", 0, "success", 0.1)
