@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from pipeline.config.model import Step
@@ -136,6 +136,7 @@ def _job_run(machine: Machine, spec: JobSpec, opened: Opened, agent: AgentServer
         builtin["PATH"] = f"{inside}/bin:{opened.sandbox.path}"
     if machine.continuation:
         builtin["PATH"] = f"{inside}/{_WEB_FOLDER}:{builtin.get('PATH') or opened.sandbox.path}"
+    differs = [*opened.not_emulated, *_hosted_only(spec)]
     return JobRun(
         spec=spec,
         sandbox=opened.sandbox,
@@ -156,10 +157,18 @@ def _job_run(machine: Machine, spec: JobSpec, opened: Opened, agent: AgentServer
         mask=machine.masker.mask,
         in_place=str(machine.in_place or ""),
         deadline=time.monotonic() + machine.job_timeout_s if machine.job_timeout_s else None,
-        facts={"not_emulated": list(opened.not_emulated)} if opened.not_emulated else {},
+        facts={"not_emulated": differs} if differs else {},
         remote_docker=opened.remote_docker,
         ssh_keys=opened.ssh_keys,
     )
+
+
+def _hosted_only(spec: JobSpec) -> Iterator[str]:
+    """Tell what a job asks for that there is on CircleCI only."""
+    if spec.job.circleci_ip_ranges:
+        yield f"{spec.name} has this machine's address, not one of CircleCI's (circleci_ip_ranges)"
+    if spec.job.cache_retention:
+        yield f"caches of {spec.name} stay until the store is full, not {spec.job.cache_retention}"
 
 
 def _is_halted(sandbox: Sandbox, agent: AgentServer) -> bool:

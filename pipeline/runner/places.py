@@ -56,7 +56,7 @@ def place_of(job: Job, options: ExecutorOptions, *, system: str | None = None) -
         raise InvalidInput(
             "machine jobs are to run in containers (`ci.machine: container`), and no image is named",
             hint="name one that has dockerd, bash and git under `ci.machine_image`;"
-            " docs/running-locally.md has one to build",
+            " docs/executors.md has one to build",
         )
     return Place("machine")
 

@@ -226,6 +226,18 @@ jobs:
     assert checkout.run("--node-index", "1").returncode == 2
 
 
+def test_what_only_circleci_has_is_told_at_the_end(checkout: Checkout) -> None:
+    done = checkout.build(
+        "- run: 'true'",
+        image="PLAIN",
+        keys="circleci_ip_ranges: true\nretention: {caches: 3d}\n",
+    )
+    assert done.returncode == 0, done.stderr
+    assert "not as on CircleCI: build has this machine's address" in done.stderr
+    told = checkout.record()["not_emulated"]
+    assert [word for word in ("address", "3d") if not any(word in line for line in told)] == []
+
+
 def test_a_volume_of_this_machine_is_seen_in_containers(checkout: Checkout) -> None:
     shared = checkout.store / "shared"
     shared.mkdir(parents=True)
