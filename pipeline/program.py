@@ -96,7 +96,12 @@ class OrbyardProgram(Program):
 
     def _make_parser(self) -> Any:
         parser = super()._make_parser()
-        self.core.unparsed[:] = self._with_variadic_words(self.core.unparsed, parser.contexts)
+        words = self.core.unparsed
+        if len(words) == 2 and words[0] in parser.contexts and words[1] == "--help":
+            # A task that takes a word would take this one.
+            self.args.help.value = words[0]
+            words.clear()
+        words[:] = self._with_variadic_words(words, parser.contexts)
         return parser
 
     def _with_variadic_words(self, words: list[str], contexts: Mapping[str, Any]) -> list[str]:

@@ -76,6 +76,15 @@ def test_many_options_are_shown_in_groups_that_leave_none_out(project: Path) -> 
     assert page.index("--workflow NAME") < page.index("--job NAME") < page.index("--branch BRANCH")
 
 
+def test_help_may_stand_behind_a_task_that_takes_a_word(project: Path) -> None:
+    behind = orbyard(project, "ci.explain", "--help")
+    assert (behind.returncode, behind.stdout) == (
+        0,
+        orbyard(project, "--help", "ci.explain").stdout,
+    )
+    assert orbyard(project, "ci.run", "--help").stdout.startswith("Usage: orbyard ci.run")
+
+
 def test_a_wrong_task_or_option_is_bad_input_with_the_nearest_name(project: Path) -> None:
     wrong = orbyard(project, "depoly")
     assert wrong.returncode == 2
