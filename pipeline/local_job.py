@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
+from collections.abc import Mapping as Values
+from typing import Any
 
 from pipeline.ci_options import CompileOptions, as_declared, named_values
 from pipeline.config.compiler import compile as compile_config
@@ -13,7 +16,11 @@ from pipeline.config.reader import read_document
 from pipeline.errors import InvalidInput
 from pipeline.runner.plan import Choice
 
-__all__ = ["compile_for_run"]
+__all__ = ["compile_for_run", "skips_ci"]
+
+_SKIP = re.compile(r"\[(?:ci skip|skip ci)\]")
+_LOOKED_AT = 250
+"""Characters of the title and of the body of a commit's message (circleci.com/docs/skip-build)."""
 
 
 def compile_for_run(
@@ -67,3 +74,11 @@ def _declared_job(source: Source, name: str) -> Node | None:
 
 def _is_in_a_workflow(compiled: CompiledConfig, name: str) -> bool:
     return any(job.name == name for flow in compiled.workflows.values() for job in flow.jobs)
+
+
+def skips_ci(values: Values[str, Any]) -> bool:
+    """Return whether CircleCI would start nothing for a push, since the commit's message says so."""
+    texts = (values.get(f"pipeline.git.commit.{part}") or "" for part in ("subject", "body"))
+    return values.get("pipeline.trigger_source") == "webhook" and any(
+        _SKIP.search(str(text)[:_LOOKED_AT]) for text in texts
+    )

@@ -25,7 +25,7 @@ from pipeline.local_continuation import (
     refuse_passed,
     with_revision,
 )
-from pipeline.local_job import compile_for_run
+from pipeline.local_job import compile_for_run, skips_ci
 from pipeline.local_plan import show_list, show_plan
 from pipeline.run_executors import (
     SharedEngine,
@@ -157,6 +157,8 @@ def run_locally(run: Run, config: str, compiling: CompileOptions, options: Local
             as_json=options.as_json,
         )
         return True
+    if skips_ci(values):
+        run.console.detail("the commit says [skip ci]: CircleCI would run nothing for a push of it")
     variables = read_project(run, options.env, options.env_file)
     contexts = _contexts(run, compiled, resumed, options)
     record = RunRecord(

@@ -12,7 +12,7 @@ from pipeline.config.findings import ConfigError
 from pipeline.config.model import CompiledConfig
 from pipeline.config.nodes import Source
 from pipeline.errors import InvalidInput
-from pipeline.local_job import compile_for_run
+from pipeline.local_job import compile_for_run, skips_ci
 from pipeline.runner.plan import Choice
 
 JOBS = """
@@ -65,3 +65,24 @@ def test_wrong_parameters_are_refused(options: CompileOptions) -> None:
 def test_a_broken_configuration_stays_broken(options: CompileOptions) -> None:
     with pytest.raises(ConfigError, match="an error in c"):
         compile_for_run(Source("c", JOBS), options, Choice(job="nowhere"))
+
+
+@pytest.mark.parametrize(
+    ("subject", "body", "trigger", "skips"),
+    [
+        ("Fix it [skip ci]", "", "webhook", True),
+        ("Fix it", "as said\n[ci skip]", "webhook", True),
+        ("Fix it [skip ci]", "", "api", False),
+        ("Fix it [skip-ci]", "", "webhook", False),
+        ("Fix it", "x" * 250 + "[skip ci]", "webhook", False),
+    ],
+)
+def test_a_commit_may_say_that_its_push_starts_nothing(
+    subject: str, body: str, trigger: str, skips: bool
+) -> None:
+    values = {
+        "pipeline.git.commit.subject": subject,
+        "pipeline.git.commit.body": body,
+        "pipeline.trigger_source": trigger,
+    }
+    assert skips_ci(values) is skips
