@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 from pipeline.ci_options import ci_settings
 from pipeline.errors import InvalidInput
 from pipeline.runner.container_spec import HostMount
-from pipeline.runner.engine import ContainerEngine, open_engine
 from pipeline.runner.executor_options import ExecutorOptions
 from pipeline.runner.host_processes import end_left_over_processes
 from pipeline.runner.image_names import check_image_rules
@@ -23,6 +22,7 @@ from pipeline.runner.short_folders import clear_short_folders
 
 if TYPE_CHECKING:
     from pipeline.command import Run
+    from pipeline.runner.engine import ContainerEngine
 
 __all__ = ["SharedEngine", "clear_left_over", "executor_options", "make_scratch"]
 
@@ -116,6 +116,8 @@ class SharedEngine:
         Raises:
             Unavailable: none answers.
         """
+        from pipeline.runner.engine import open_engine
+
         with self._lock:
             if self._found is None:
                 self._found = open_engine(self._environ)

@@ -13,10 +13,13 @@ import threading
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pipeline.byte_stream import ByteStream
 from pipeline.errors import OrbyardError
-from pipeline.runner.engine import ContainerEngine
+
+if TYPE_CHECKING:
+    from pipeline.runner.engine import ContainerEngine
 
 __all__ = ["AgentMirror", "pack_shared"]
 

@@ -7,8 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from pipeline.errors import WorkFailed
+
 __all__ = [
     "DAEMON_CAPABILITIES",
+    "BindRefused",
     "ContainerSpec",
     "ContainerState",
     "HostMount",
@@ -29,6 +32,10 @@ DAEMON_CAPABILITIES = (
 )
 """What a Docker daemon in a container needs beyond the usual. Less than ``privileged``, which an engine
 refuses where its own machine lacks one of all the capabilities there are."""
+
+
+class BindRefused(WorkFailed):
+    """The engine does not see the folders of this machine: it runs elsewhere."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,11 +10,13 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pipeline.config.model import DockerImage
 from pipeline.errors import Interrupted, WorkFailed
 from pipeline.runner.agent_mirror import AgentMirror, pack_shared
 from pipeline.runner.container_spec import (
+    BindRefused,
     ContainerSpec,
     HostMount,
     ImageFacts,
@@ -22,11 +24,13 @@ from pipeline.runner.container_spec import (
 )
 from pipeline.runner.docker_daemon import Daemon
 from pipeline.runner.docker_sandbox import DockerSandbox
-from pipeline.runner.engine import BindRefused, ContainerEngine
 from pipeline.runner.environment import environment_text
 from pipeline.runner.owner import OWNER_LABEL, RUN_LABEL, this_process
 from pipeline.runner.resources import Resources
 from pipeline.runner.services import Services, shared_ports
+
+if TYPE_CHECKING:
+    from pipeline.runner.engine import ContainerEngine
 
 __all__ = ["INSIDE", "ContainerJob", "job_labels", "job_name", "open_containers"]
 

@@ -16,11 +16,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 from pipeline.errors import Interrupted, WorkFailed
 from pipeline.runner.container_spec import ContainerSpec, VolumeMount
-from pipeline.runner.engine import ContainerEngine
+
+if TYPE_CHECKING:
+    from pipeline.runner.engine import ContainerEngine
 
 __all__ = [
     "LAYERS_LABEL",

@@ -12,12 +12,14 @@ import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from pipeline.errors import Interrupted, OrbyardError, WorkFailed
-from pipeline.runner.engine import ContainerEngine
 from pipeline.runner.relocation import below_root, joined, renamed
 from pipeline.runner.resources import Resources
+
+if TYPE_CHECKING:
+    from pipeline.runner.engine import ContainerEngine
 
 __all__ = ["DockerSandbox", "Part"]
 

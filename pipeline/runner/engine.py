@@ -1,4 +1,7 @@
-"""The Docker engine, as the runner uses it: the only module of the package that imports ``docker``."""
+"""The Docker engine, as the runner uses it: the only module of the package that imports ``docker``.
+
+That takes a tenth of a second, so others import it late, or for its types alone.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +21,7 @@ import urllib3.exceptions
 from pipeline.docker_endpoint import Endpoint, find_endpoint
 from pipeline.errors import InvalidInput, Unavailable, WorkFailed, excerpt
 from pipeline.runner.container_spec import (
+    BindRefused,
     ContainerSpec,
     ContainerState,
     ImageFacts,
@@ -28,7 +32,7 @@ from pipeline.runner.owner import RUN_LABEL, owner_of_labels
 from pipeline.runner.resources import MachineSize
 from pipeline.terminal import hand_over
 
-__all__ = ["BindRefused", "ContainerEngine", "open_engine"]
+__all__ = ["ContainerEngine", "open_engine"]
 
 _CONNECT_TIMEOUT_S = 8
 _TIMEOUT_S = 600
@@ -45,10 +49,6 @@ _CUT_OFF = (
 )
 """What an engine that goes away looks like, by the layer that notices it."""
 _CPU_NAMES = {"x86_64": "amd64", "aarch64": "arm64"}
-
-
-class BindRefused(WorkFailed):
-    """The engine does not see the folders of this machine: it runs elsewhere."""
 
 
 def open_engine(environ: Mapping[str, str] | None = None) -> ContainerEngine:

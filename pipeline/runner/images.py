@@ -6,14 +6,16 @@ import queue
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pipeline.config.model import DockerImage
 from pipeline.errors import Interrupted, OrbyardError, WorkFailed
 from pipeline.runner.container_spec import ImageFacts
-from pipeline.runner.engine import ContainerEngine
 from pipeline.runner.pull_progress import PullProgress
 from pipeline.runner.registry_login import registry_login
+
+if TYPE_CHECKING:
+    from pipeline.runner.engine import ContainerEngine
 
 __all__ = ["Images", "Said"]
 

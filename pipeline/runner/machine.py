@@ -7,12 +7,11 @@ import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pipeline.runner.continuation_api import ContinuationApi
 from pipeline.runner.debug_shell import DebugShell
 from pipeline.runner.docker_daemon import LayerVolumes
-from pipeline.runner.engine import ContainerEngine
 from pipeline.runner.executor_options import ExecutorOptions
 from pipeline.runner.images import Images, Said
 from pipeline.runner.model import JobSpec
@@ -22,6 +21,9 @@ from pipeline.runner.store import Store
 from pipeline.runner.test_results import CaseResult, Timings
 from pipeline.runner.view import View
 from pipeline.secret import Masker
+
+if TYPE_CHECKING:
+    from pipeline.runner.engine import ContainerEngine
 
 __all__ = ["Machine"]
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pipeline.config.model import Docker, DockerImage, Step
 from pipeline.config.model import Machine as MachineExecutor
@@ -26,7 +26,6 @@ from pipeline.runner.containers import (
 )
 from pipeline.runner.docker_daemon import Daemon
 from pipeline.runner.docker_sandbox import DockerSandbox
-from pipeline.runner.engine import ContainerEngine
 from pipeline.runner.host_sandbox import HostSandbox
 from pipeline.runner.image_names import image_in_place
 from pipeline.runner.machine import Machine
@@ -42,6 +41,9 @@ from pipeline.runner.sandbox import Sandbox
 from pipeline.runner.services import Services
 from pipeline.runner.short_folders import make_short_folder
 from pipeline.runner.ssh_agent import SshKeys
+
+if TYPE_CHECKING:
+    from pipeline.runner.engine import ContainerEngine
 
 __all__ = ["Opened", "open_place"]
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 import platform
 import shlex
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from pipeline.errors import WorkFailed
 from pipeline.runner.docker_daemon import Daemon, await_daemon, daemon_script
 from pipeline.runner.docker_sandbox import DockerSandbox
-from pipeline.runner.engine import ContainerEngine
+
+if TYPE_CHECKING:
+    from pipeline.runner.engine import ContainerEngine
 
 __all__ = ["JOB_SOCKET", "RemoteDocker", "engine_socket", "start_own_daemon"]
 

@@ -8,14 +8,17 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pipeline.config.model import DockerImage
 from pipeline.errors import OrbyardError
 from pipeline.runner.container_spec import ContainerSpec, ContainerState, ImageFacts
-from pipeline.runner.engine import ContainerEngine
 from pipeline.runner.environment import environment_text
 from pipeline.runner.step_log import StepLog
 from pipeline.secret import Masker
+
+if TYPE_CHECKING:
+    from pipeline.runner.engine import ContainerEngine
 
 __all__ = ["Services", "shared_ports"]
 

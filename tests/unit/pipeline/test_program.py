@@ -146,3 +146,11 @@ def test_help_loads_nothing_heavy(project: Path) -> None:
         "print('HEAVY', sorted(heavy & set(sys.modules) - before))\n"
     )
     assert "HEAVY []" in run(project, "-c", code, "--list").stdout
+
+
+def test_running_jobs_on_this_machine_loads_no_client_of_an_engine() -> None:
+    code = (
+        "import pipeline.local_run, sys; print(sorted({'docker', 'requests'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
