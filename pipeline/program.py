@@ -97,7 +97,8 @@ class OrbyardProgram(Program):
     def _make_parser(self) -> Any:
         parser = super()._make_parser()
         words = self.core.unparsed
-        if len(words) == 2 and words[0] in parser.contexts and words[1] == "--help":
+        context = parser.contexts.get(words[0]) if len(words) == 2 else None
+        if context is not None and words[1] in {"--help", "-h"} - set(context.flags):
             # A task that takes a word would take this one.
             self.args.help.value = words[0]
             words.clear()

@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterator, Mapping
+from dataclasses import fields
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from pipeline.ci_settings import CiSettings
 from pipeline.program import collect_namespace
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -112,6 +114,14 @@ def test_every_option_of_the_tasks_for_circleci_is_in_the_docs(name: str) -> Non
     options = {f"--{argument.names[0]}" for argument in arguments}
     missing = {option for option in options if not re.search(rf"{option}(?![a-z-])", texts)}
     assert missing == set()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=names_of(PAGES))
+def test_what_pages_call_by_ci_is_a_task_or_a_setting(page: Path) -> None:
+    known = {f"ci.{field.name}" for field in fields(CiSettings)} | set(contexts())
+    spans = {span for span in SPAN.findall(page.read_text(encoding="utf-8")) if "\n" not in span}
+    named = {span for span in spans if re.fullmatch(r"ci\.[a-z_]+(\.[a-z_]+)*", span)}
+    assert named <= known
 
 
 def anchors(page: Path) -> set[str]:

@@ -21,7 +21,7 @@ jobs:
       - run: ls; git log --format=%s; cat "name with spaces.txt"
       - run: {command: 'echo "$FLAG $NUMBER $OF_CONTAINER $OWN $CIRCLE_JOB $CI"', environment: {OWN: step}}
       - run: echo 'export CARRIED=over' >> "$BASH_ENV"
-      - run: echo "carried $CARRIED"
+      - run: echo "carried $CARRIED, ${ORBYARD_AGENT:+and here}"
       - run: false | cat
 """)
     done = checkout.run()
@@ -31,7 +31,7 @@ jobs:
     assert "spaces" in done.stderr
     assert "first" in done.stderr
     assert "1 1.234567e+06 1 step build true" in done.stderr
-    assert "carried over" in done.stderr
+    assert "carried over, and here" in done.stderr
     failed = checkout.jobs()["build"]["steps"][-1]
     assert (failed["name"], failed["status"], failed["exit_code"]) == ("false | cat", "failed", 1)
     assert ".circleci/config.yml:13" in failed["where"]

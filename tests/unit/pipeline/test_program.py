@@ -77,11 +77,10 @@ def test_many_options_are_shown_in_groups_that_leave_none_out(project: Path) -> 
 
 
 def test_help_may_stand_behind_a_task_that_takes_a_word(project: Path) -> None:
-    behind = orbyard(project, "ci.explain", "--help")
-    assert (behind.returncode, behind.stdout) == (
-        0,
-        orbyard(project, "--help", "ci.explain").stdout,
-    )
+    page = orbyard(project, "--help", "ci.explain").stdout
+    for word in ("--help", "-h"):
+        behind = orbyard(project, "ci.explain", word)
+        assert (behind.returncode, behind.stdout) == (0, page), behind.stderr
     assert orbyard(project, "ci.run", "--help").stdout.startswith("Usage: orbyard ci.run")
 
 
