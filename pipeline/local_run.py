@@ -319,6 +319,8 @@ def _run(
                 run_instance=lambda spec: run_instance(machine, spec),
                 cancel=cancel,
                 groups=SerialGroups(shared / "serial" / hash_name(project), record.id),
+                forget=lambda job: store.forget_layers(record.id, job),
+                mask=run.console.masker.mask,
             )
             runner = Runner(request, view)
             try:
@@ -361,10 +363,10 @@ def _adopt_layers(store: Store, run_id: str, resumed: Resumed) -> None:
     """
     for workflow, jobs in resumed.kept.items():
         for name, job in jobs.items():
-            layers = store.adopt_layers(run_id, job.kept_from, [f"{workflow}: {name}"])
+            layers = store.adopt_layers(run_id, resumed.run, [f"{workflow}: {name}"])
             if len(layers) < sum(_layers(result) for result in job.instances):
                 raise InvalidInput(
-                    f"the workspace of {name} in the run {job.kept_from} is not there any more",
+                    f"the workspace of {name} in the run {resumed.run} is not there any more",
                     hint="run all of it again: `orbyard ci.run`",
                 )
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from pipeline.config.model import CompiledConfig, Docker, Job, Macos, WorkflowJob
 from pipeline.runner.model import JobResult, JobSpec
 from pipeline.runner.plan import PlannedWorkflow
-from pipeline.runner.record import JobRecord, WorkflowRecord, status_of
+from pipeline.runner.record import LOCKS, JobRecord, WorkflowRecord, status_of
 from pipeline.runner.schedule import Schedule, Status
 
 if TYPE_CHECKING:
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 __all__ = ["Flow", "executor_word", "job_record"]
 
 _NOTHING_TO_DO = ("no-op", "release")
-_LOCKS = ("lock", "unlock")
 _WORST_LAST: tuple[Status, ...] = ("not_run", "canceled", "failed", "timedout", "unauthorized")
 
 
@@ -119,7 +118,7 @@ class Flow:
         elif body is None or body.type in _NOTHING_TO_DO:
             word = f"type {body.type}: nothing to do here" if body is not None else ""
             self._finish(job.name, "success", word)
-        elif body.type in _LOCKS:
+        elif body.type in LOCKS:
             self._lock(job, body)
         else:
             self._submit(job, body)
@@ -190,6 +189,8 @@ class Flow:
         variables: dict[str, str] = {}
         for name in job.contexts:
             variables |= request.contexts[name]
+        if self._attempt > 1:
+            request.forget(f"{self._planned.name}: {job.name}")
         self._results[job.name] = []
         self._change(job.name, reason="")
         folder = self._run.take_folder(job.name)
@@ -245,7 +246,9 @@ class Flow:
         if again and status_of(self._schedule.status.values()) == "failed":
             jobs = self._run.journal.jobs(self._number)
             self._results.clear()
-            self._begin({name: job for name, job in jobs.items() if job.status == "success"})
+            done = {name: job for name, job in jobs.items() if job.status == "success"}
+            # Locks were left, and have to be taken again around what runs again.
+            self._begin({name: job for name, job in done.items() if job.type not in LOCKS})
 
     def _note_lost(self, reason: str) -> None:
         for name, status in self._schedule.status.items():

@@ -14,7 +14,8 @@ from pipeline.runner.view import View
 __all__ = ["Journal"]
 
 _BETWEEN_WRITES_S = 0.5
-"""A run of a thousand jobs that do nothing is not to write a thousand records."""
+"""A run of a thousand jobs that do nothing is not to write a thousand records; what is left unwritten is
+written when nothing happens for that long, so that a killed run's record has all jobs that ended."""
 
 
 @dataclass(slots=True)
@@ -45,6 +46,7 @@ class Journal:
         self._view = view
         self._now = now
         self._written_at = 0.0
+        self._is_behind = False
         self._begun = replace(record, started_at=now())
         self._workflows: list[_Workflow] = []
         self._not_emulated: dict[str, None] = {}
@@ -89,6 +91,11 @@ class Journal:
         """Note something that CircleCI does and this run does not."""
         self._not_emulated[what] = None
 
+    def catch_up(self) -> None:
+        """Write down what has changed, unless that was done a moment ago."""
+        if self._is_behind and time.monotonic() - self._written_at > _BETWEEN_WRITES_S:
+            self._write()
+
     def close(self, *, broken_off: bool = False) -> RunRecord:
         """Write how the run ended, and return its record.
 
@@ -102,9 +109,10 @@ class Journal:
         return self.record
 
     def _write_soon(self) -> None:
-        if time.monotonic() - self._written_at > _BETWEEN_WRITES_S:
-            self._write()
+        self._is_behind = True
+        self.catch_up()
 
     def _write(self) -> None:
         write_record(self.record, self._folder)
+        self._is_behind = False
         self._written_at = time.monotonic()

@@ -20,6 +20,7 @@ from pipeline.runner.model import JobResult, StepResult
 from pipeline.runner.schedule import Status
 
 __all__ = [
+    "LOCKS",
     "RECORD_FILE",
     "VERSION",
     "JobRecord",
@@ -33,6 +34,8 @@ __all__ = [
 
 RECORD_FILE = "run.json"
 VERSION = 2
+LOCKS = ("lock", "unlock")
+"""Types of jobs that hold what they did only while their workflow goes on."""
 RunStatus = Literal["running", "success", "failed", "canceled", "on_hold", "not_run"]
 _TIMES = ("started_at",)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from pipeline.config.model import JobRequirement
 from pipeline.errors import InvalidInput
 from pipeline.runner.plan import PlannedWorkflow
-from pipeline.runner.record import JobRecord, RunRecord
+from pipeline.runner.record import LOCKS, JobRecord, RunRecord
 from pipeline.runner.test_results import CaseResult, read_results
 
 __all__ = ["Resumed", "failed_tests", "resume_failed", "resume_from"]
@@ -19,10 +19,14 @@ Kept = Mapping[str, Mapping[str, JobRecord]]
 
 @dataclass(frozen=True, slots=True)
 class Resumed:
-    """What to run, and what an earlier run did already, by workflow and job."""
+    """What to run, and what an earlier run did already, by workflow and job.
+
+    ``run`` is that earlier run, which has the workspace of all that is kept, or "".
+    """
 
     workflows: tuple[PlannedWorkflow, ...]
     kept: Kept
+    run: str = ""
 
 
 def failed_tests(record: RunRecord) -> dict[str, tuple[CaseResult, ...]]:
@@ -56,7 +60,9 @@ def resume_failed(planned: Iterable[PlannedWorkflow], record: RunRecord) -> Resu
             f"nothing of the run {record.id} is left to be run: all its jobs went well",
             hint="`orbyard ci.run` runs all of them again, `--from JOB` some",
         )
-    return Resumed(workflows, kept)
+    return Resumed(
+        workflows, {flow.name: _to_keep(flow, kept[flow.name]) for flow in workflows}, record.id
+    )
 
 
 def _went_well(flow: PlannedWorkflow, record: RunRecord) -> dict[str, JobRecord]:
@@ -69,10 +75,24 @@ def _went_well(flow: PlannedWorkflow, record: RunRecord) -> dict[str, JobRecord]
             old = before.get(job.name)
             if job.name in kept or old is None or old.status != "success":
                 continue
+            if not _is_whole(flow, old):
+                continue
             if all(need.name in kept or _was_awaited(need, before) for need in job.requires):
                 kept[job.name] = _from(record, old)
                 changed = True
     return kept
+
+
+def _to_keep(flow: PlannedWorkflow, done: Mapping[str, JobRecord]) -> Mapping[str, JobRecord]:
+    """Return jobs without locks, which no run has any more, where others of their workflow are run."""
+    if len(done) == len(flow.jobs):
+        return done
+    return {name: job for name, job in done.items() if job.type not in LOCKS}
+
+
+def _is_whole(flow: PlannedWorkflow, job: JobRecord) -> bool:
+    """Return whether all instances of a job were run, not one that was chosen."""
+    return not job.instances or len(job.instances) == len(flow.indexes(job.name, job.parallelism))
 
 
 def _was_awaited(need: JobRequirement, before: Mapping[str, JobRecord]) -> bool:
@@ -116,7 +136,7 @@ def resume_from(
     for record in records:
         found = _went_well(earlier, record)
         if found.keys() >= needed:
-            return Resumed((narrowed,), {flow.name: found})
+            return Resumed((narrowed,), {flow.name: _to_keep(narrowed, found)}, record.id)
     if not needed:
         return Resumed((narrowed,), {})
     names = ", ".join(one.name for one in flow.jobs if one.name in needed)

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from pipeline.config.model import CompiledConfig
@@ -40,6 +41,9 @@ class RunRequest:
         run_instance: runs one instance of a job.
         cancel: set when the run is to stop.
         groups: the serial groups of the project, or None where there is no other run.
+        forget: called with a job as :meth:`JobSpec.of_workflow` names it, when it starts once more in a
+            rerun: what it has persisted is to go.
+        mask: hides secrets in what the record says.
     """
 
     record: RunRecord
@@ -50,6 +54,8 @@ class RunRequest:
     run_instance: Callable[[JobSpec], JobResult]
     cancel: threading.Event
     groups: SerialGroups | None = None
+    forget: Callable[[str], None] = lambda _job: None
+    mask: Callable[[str], str] = str
 
 
 class Runner:
@@ -124,6 +130,7 @@ class Runner:
             try:
                 self._events.get(timeout=_POLL_S)()
             except queue.Empty:
+                self.journal.catch_up()
                 return
         while not self._events.empty():
             self._events.get()()
@@ -164,12 +171,7 @@ class Runner:
             try:
                 result = self._instance(spec, begun)
             except BaseException as error:
-                failure = error
-
-                def fail() -> None:
-                    raise failure
-
-                self._events.put(fail)
+                self._events.put(partial(_raise, error))
             else:
                 self._events.put(lambda: then(result))
 
@@ -179,8 +181,12 @@ class Runner:
         """Ask for an approval, and call ``then`` with the answer in the run's thread."""
 
         def work() -> None:
-            answer = self._request.approve(name)
-            self._events.put(lambda: then(answer))
+            try:
+                answer = self._request.approve(name)
+            except BaseException as error:
+                self._events.put(partial(_raise, error))
+            else:
+                self._events.put(lambda: then(answer))
 
         # A daemon, since nobody may ever answer; the run can be stopped all the same.
         threading.Thread(target=work, name=f"approval {name}", daemon=True).start()
@@ -196,9 +202,15 @@ class Runner:
             result = self._request.run_instance(spec)
         except OrbyardError as error:
             reason = f"{error.message}. {error.hint}" if error.hint else error.message
+            reason = self._request.mask(reason)
             result = JobResult(spec.name, spec.node_index, "failed", 0.0, reason=reason)
         self._view.instance_finished(spec, result)
         return result
+
+
+def _raise(error: BaseException) -> None:
+    """Raise in the run's thread what was raised in another."""
+    raise error
 
 
 @dataclass(slots=True)

@@ -8,6 +8,7 @@ import pytest
 
 from pipeline.config.compiler import compile as compile_config
 from pipeline.errors import InvalidInput
+from pipeline.runner.model import JobResult
 from pipeline.runner.plan import Choice, PlannedWorkflow, plan_run
 from pipeline.runner.record import JobRecord, RunRecord, WorkflowRecord, status_of
 from pipeline.runner.resume import Resumed, resume_failed, resume_from
@@ -66,6 +67,32 @@ def test_what_was_taken_over_already_keeps_the_run_it_came_from() -> None:
     again = RunRecord("r2", workflows=(WorkflowRecord("w", 1, "failed", (first, flow.jobs[1])),))
     resumed = resume_failed(planned("[a, {b: {requires: [a]}}]"), again)
     assert resumed.kept["w"]["a"].kept_from == "r1"
+
+
+def test_what_is_kept_is_taken_from_the_run_that_is_gone_on_with() -> None:
+    first = JobRecord("a", "build", status="success", kept_from="r1")
+    record = RunRecord("r2", workflows=(WorkflowRecord("w", 1, "failed", (first,)),))
+    assert resume_failed(planned("[a, b]"), record).run == "r2"
+
+
+def test_a_job_of_which_one_chosen_instance_was_run_is_run_again() -> None:
+    one = JobRecord(
+        "a", "build", status="success", parallelism=2, instances=(JobResult("a", 1, "success", 1),)
+    )
+    record = RunRecord("r1", workflows=(WorkflowRecord("w", 1, "success", (one,)),))
+    with pytest.raises(InvalidInput, match="b needs a"):
+        resume_from(planned("[a, {b: {requires: [a]}}]"), "b", [record])
+
+
+def test_a_lock_is_taken_again_unless_all_of_its_workflow_went_well() -> None:
+    take = JobRecord("a", "lock", status="success")
+    more = (JobRecord("b", "build", status="failed"),)
+    record = RunRecord("r1", workflows=(WorkflowRecord("w", 1, "failed", (take, *more)),))
+    assert kept(resume_failed(planned("[a, b]"), record)) == set()
+    guarded = (JobRecord("b", "build", status="success"), JobRecord("c", "build", status="failed"))
+    record = RunRecord("r1", workflows=(WorkflowRecord("w", 1, "failed", (take, *guarded)),))
+    jobs = "[a, {b: {requires: [a]}}, {c: {requires: [b]}}]"
+    assert kept(resume_failed(planned(jobs), record)) == {"b"}
 
 
 def test_of_several_attempts_the_last_counts() -> None:

@@ -23,6 +23,7 @@ from pipeline.runner.plan import Choice, plan_run
 from pipeline.runner.record import JobRecord, RunRecord, read_record
 from pipeline.runner.run import Runner, RunRequest
 from pipeline.runner.schedule import Status
+from pipeline.runner.serial_groups import SerialGroups
 from pipeline.runner.view import View
 
 JOBS = """
@@ -33,6 +34,8 @@ jobs:
   c: {docker: [{image: i}], steps: [checkout]}
   many: {docker: [{image: i}], parallelism: 3, steps: [checkout]}
   nothing: {type: no-op}
+  take: {type: lock, key: house}
+  give: {type: unlock, key: house}
 """
 STEP = StepResult("Checkout code", "checkout", "success", 0.1, None, "config.yml:4", "log")
 
@@ -50,6 +53,8 @@ class Runs:
     cancel: threading.Event = field(default_factory=threading.Event)
     started: list[str] = field(default_factory=list)
     specs: dict[str, JobSpec] = field(default_factory=dict)
+    forgotten: list[str] = field(default_factory=list)
+    groups: SerialGroups | None = None
     screen: io.StringIO = field(default_factory=io.StringIO)
 
     def instance(self, spec: JobSpec) -> JobResult:
@@ -74,6 +79,9 @@ class Runs:
             contexts=self.contexts,
             run_instance=self.instance,
             cancel=self.cancel,
+            groups=self.groups,
+            forget=self.forgotten.append,
+            mask=lambda text: text.replace("hunter2", "****"),
         )
         view = View(Console(err=self.screen, colour=False))
         with view, Runner(request, view) as runner:
@@ -334,6 +342,61 @@ def test_a_workflow_that_failed_is_rerun_from_where_it_failed(runs: Runs) -> Non
         (2, "failed"),
         (3, "success"),
     ]
+
+
+def test_what_a_job_has_persisted_is_forgotten_when_a_rerun_starts_it_again(runs: Runs) -> None:
+    runs.endings = {"b": "failed"}
+    runs("  w: {max_auto_reruns: 1, jobs: [a, {b: {requires: [a]}}]}")
+    assert runs.forgotten == ["w: b"]
+
+
+def test_a_rerun_takes_a_lock_again_for_what_it_guards(runs: Runs) -> None:
+    runs.groups = SerialGroups(runs.folder / "groups", "20300101-000000-abc")
+    holders: list[str] = []
+
+    def instance(spec: JobSpec) -> JobResult:
+        assert runs.groups is not None
+        holders.append(runs.groups.holder("lock house"))
+        return JobResult(spec.name, 0, "failed" if len(holders) == 1 else "success", 0.1, (STEP,))
+
+    runs.instance = instance  # type: ignore[method-assign]  # fails once
+    result = runs(
+        "  w: {max_auto_reruns: 1, jobs: [take, {a: {requires: [take]}},"
+        " {give: {requires: [{a: [success, failed]}]}}]}"
+    )
+    assert result.is_success
+    assert holders == ["20300101-000000-abc"] * 2
+
+
+def test_an_approval_that_cannot_be_asked_for_ends_the_run(runs: Runs) -> None:
+    def approve(_name: str) -> bool | None:
+        raise ValueError("I/O operation on closed file")
+
+    runs.approve = approve
+    with pytest.raises(ValueError, match="closed file"):
+        runs("  w: {jobs: [{hold: {type: approval}}]}")
+
+
+def test_no_secret_of_a_reason_is_written_down(runs: Runs) -> None:
+    runs.endings = {"a": WorkFailed("no login with hunter2")}
+    runs("  w: {jobs: [a]}")
+    assert "hunter2" not in (runs.folder / "run.json").read_text()
+
+
+def test_a_run_that_is_killed_while_one_job_goes_on_has_told_how_others_ended(runs: Runs) -> None:
+    told: list[str] = []
+    instance = runs.instance
+
+    def look(spec: JobSpec) -> JobResult:
+        deadline = time.monotonic() + 20
+        while spec.name == "b" and time.monotonic() < deadline and told[-1:] != ["success"]:
+            told.append(statuses(read_record(runs.folder)).get("a", ""))
+            time.sleep(0.05)
+        return instance(spec)
+
+    runs.instance = look  # type: ignore[method-assign]  # waits for what is written
+    runs("  w: {jobs: [a, {b: {requires: [a]}}]}")
+    assert told[-1] == "success"
 
 
 def test_a_workflow_is_rerun_no_more_than_it_says(runs: Runs) -> None:
