@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from typing import IO, Protocol
 
 from pipeline.errors import Interrupted, Unavailable, WorkFailed
-from pipeline.terminal import hand_over
+from pipeline.terminal import OutputTerminal, OwnTerminal, hand_over
 
 __all__ = [
     "Completed",
@@ -133,7 +133,7 @@ def run_process(
         TimeLimitExceeded: it took longer than ``timeout_s``.
         Interrupted: ``cancel`` was set.
     """
-    terminal = _Terminal() if tty and on_output is not None else None
+    terminal = OutputTerminal() if tty and on_output is not None else None
     try:
         child = subprocess.Popen(
             list(argv),
@@ -160,23 +160,6 @@ def run_process(
     except BaseException:
         _stop(child)
         raise
-
-
-class _Terminal:
-    """A pseudo-terminal: the program's end, and ours to read from."""
-
-    def __init__(self) -> None:
-        import fcntl
-        import pty
-        import struct
-        import termios
-
-        outer, self.inner = pty.openpty()
-        self.outer: IO[bytes] = open(outer, "rb")  # noqa: SIM115  # closed by its reader
-        modes = termios.tcgetattr(self.inner)
-        modes[1] &= ~termios.OPOST  # line ends stay as they are written
-        termios.tcsetattr(self.inner, termios.TCSANOW, modes)
-        fcntl.ioctl(self.inner, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
 
 
 def run_interactive(
@@ -229,11 +212,16 @@ _TAKE_TERMINAL = (
 
 
 def run_in_terminal(
-    argv: Sequence[str], *, env: Mapping[str, str], cwd: str | os.PathLike[str]
+    argv: Sequence[str],
+    *,
+    env: Mapping[str, str],
+    cwd: str | os.PathLike[str],
+    cancel: threading.Event | None = None,
 ) -> int:
     """Run a program with a terminal of its own, to which the user's is connected meanwhile.
 
-    Unlike :func:`run_interactive` it may be called in any thread: Ctrl-C is a key like any other.
+    Unlike :func:`run_interactive` it may be called in any thread: Ctrl-C is a key like any other. Where the
+    user's terminal goes away, or ``cancel`` is set, the program is stopped.
 
     Raises:
         Unavailable: there is no such program.
@@ -241,7 +229,7 @@ def run_in_terminal(
     if find_program(argv[0]) is None:
         raise Unavailable(f"the program {argv[0]!r} was not found", hint="is it on PATH?")
     ours, theirs = os.openpty()
-    terminal = _OwnTerminal(ours)
+    terminal = OwnTerminal(ours)
     try:
         child = subprocess.Popen(
             [sys.executable, "-c", _TAKE_TERMINAL, *argv],
@@ -254,38 +242,17 @@ def run_in_terminal(
         )
         os.close(theirs)
         try:
-            hand_over(terminal, terminal.resize)
+            if not hand_over(terminal, terminal.resize, cancel):
+                # A shell that has a terminal passes SIGTERM over.
+                with suppress(ProcessLookupError):
+                    os.killpg(child.pid, signal.SIGHUP)
+                _stop(child)
             return child.wait()
         except BaseException:
             _stop(child)
             raise
     finally:
         os.close(ours)
-
-
-@dataclass(frozen=True, slots=True)
-class _OwnTerminal:
-    """Our end of a pseudo terminal; see :class:`~pipeline.terminal.Channel`."""
-
-    fd: int
-
-    def fileno(self) -> int:
-        return self.fd
-
-    def recv(self, size: int, /) -> bytes:
-        try:
-            return os.read(self.fd, size)
-        except OSError:  # EIO: nobody has the other end open any more
-            return b""
-
-    def sendall(self, data: bytes, /) -> None:
-        while data:
-            data = data[os.write(self.fd, data) :]
-
-    def resize(self, rows: int, columns: int) -> None:
-        import termios
-
-        termios.tcsetwinsize(self.fd, (rows, columns))
 
 
 def _supervise(

@@ -163,7 +163,7 @@ def _print_head(run: Run, step: LoggedStep, unknown: str = "running") -> None:
     if result is not None:
         code = f"exit code {result.exit_code}, " if result.exit_code else ""
         took = format_duration(result.seconds)
-        words.append(style(f"{code}{took}, written at {result.where}", "dim"))
+        words.append(style(f"{code}{took}, written at {plain_text(result.where)}", "dim"))
     run.console.line(" ".join(words))
 
 

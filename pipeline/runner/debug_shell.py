@@ -44,6 +44,8 @@ class DebugShell:
 
     def _open(self, run: JobRun, step: Step, why: str) -> None:
         with self._one_at_a_time, self._view.paused(run.spec.label) as say:
+            if run.cancel.is_set():
+                return  # while it waited for another shell, or for the answer to a question
             self.opened += 1
             say(f"shell in {run.spec.label}: {why}")
             folder = step.options.get("working_directory")

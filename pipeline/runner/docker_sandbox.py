@@ -156,7 +156,9 @@ class DockerSandbox:
 
     def interact(self, argv: Sequence[str], *, env: Mapping[str, str], cwd: str) -> int:
         """Hand the user's terminal to a program in the primary container."""
-        return self.engine.interact(self.primary, argv, env=env, cwd=cwd, user=self.user)
+        return self.engine.interact(
+            self.primary, argv, env=env, cwd=cwd, user=self.user, cancel=self.cancel
+        )
 
     def _root(self, script: str) -> tuple[int, bytes]:
         execution, output = self.engine.execute(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
@@ -248,8 +249,12 @@ class ContainerEngine:
         env: Mapping[str, str],
         cwd: str,
         user: str = "",
+        cancel: threading.Event | None = None,
     ) -> int:
-        """Hand the user's terminal to a program in a container, and return its exit code."""
+        """Hand the user's terminal to a program in a container, and return its exit code.
+
+        Where the terminal goes away or ``cancel`` is set, the program is left alone: 130.
+        """
         with _wrapped(f"{argv[0]} cannot be run in the container"):
             made = self._client.exec_create(
                 container,
@@ -269,7 +274,8 @@ class ContainerEngine:
                     self._client.exec_resize(made["Id"], height=rows, width=columns)
 
             try:
-                hand_over(connection, resize)
+                if not hand_over(connection, resize, cancel):
+                    return 130
             finally:
                 stream.close()
         return self.exit_code(made["Id"])

@@ -112,7 +112,9 @@ class HostSandbox:
     def interact(self, argv: Sequence[str], *, env: Mapping[str, str], cwd: str) -> int:
         """Hand the user's terminal to a program of this machine."""
         Path(cwd).mkdir(parents=True, exist_ok=True)
-        return run_in_terminal(argv, env=self._environment() | dict(env), cwd=cwd)
+        return run_in_terminal(
+            argv, env=self._environment() | dict(env), cwd=cwd, cancel=self.cancel
+        )
 
     def write_file(self, path: str, data: bytes, mode: int = 0o644) -> None:
         """Write a file."""

@@ -6,11 +6,12 @@ jobs calls a view and goes on at once: a thread of its own writes to the screen.
 
 from __future__ import annotations
 
+import select
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Literal
 
@@ -28,6 +29,7 @@ __all__ = ["View", "ViewKind", "open_view"]
 ViewKind = Literal["auto", "plain", "events"]
 
 _SHOWN_OF_A_FAILURE = 400
+_LOOK_FOR_STOP_S = 0.2
 _SILENCE_S = 30.0
 """After this long without a word one is printed: CI services end jobs that look dead."""
 
@@ -94,11 +96,13 @@ class View:
         Args:
             label: the job that it is for; its last step is shown before, where it failed.
         """
-        with self._screen.silence():
+        with self._asking, self._screen.silence():
             yield self._say
 
     def _say(self, text: str) -> None:
-        self._console.write_progress(self._style(self._console.masker.mask(text), "bold") + "\n")
+        self._console.write_progress(
+            self._style(plain_text(self._console.masker.mask(text)), "bold") + "\n"
+        )
 
     # What a run tells.
 
@@ -110,7 +114,7 @@ class View:
         with self._lock:
             self._state.begin_workflow(workflow)
         if workflow.attempt > 1:
-            text = f"==> {workflow.name}: rerun {workflow.attempt - 1} from where it failed"
+            text = f"==> {plain_text(workflow.name)}: rerun {workflow.attempt - 1} from where it failed"
             self._line(self._style(text, "bold"))
 
     def job_changed(self, workflow: WorkflowRecord, job: JobRecord) -> None:
@@ -169,10 +173,18 @@ class View:
     def ask(self, question: str) -> bool | None:
         """Ask at the terminal: whether the answer is yes, or None where there is none."""
         with self._asking:
-            self._line(f"{question} [y/N] ")
+            self._line(f"{plain_text(question)} [y/N] ")
             self.flush()
-            answer = sys.stdin.readline()
+            answer = self._typed()
         return answer.strip().lower() in ("y", "yes") if answer else None
+
+    def _typed(self) -> str:
+        """Return a line of standard input; "" at its end, and when the run stops."""
+        with suppress(OSError, ValueError):  # what cannot be waited for is read at once
+            while not select.select([sys.stdin], [], [], _LOOK_FOR_STOP_S)[0]:
+                if self._state.stopping or self._closed.is_set():
+                    return ""
+        return sys.stdin.readline()
 
     def note(self, text: str, job: str = "") -> None:
         """Print a word of the runner's own.

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pipeline.output import format_duration
 from pipeline.runner.model import StepResult
-from pipeline.runner.view_text import cut, safe_line
+from pipeline.runner.view_text import cut, plain_text, safe_line
 
 __all__ = [
     "MARKS",
@@ -74,7 +74,7 @@ def step_head(result: StepResult, style: Style, *, stopped: bool = False) -> str
         word = f"exit code {result.exit_code}"
     took = style(f" ({format_duration(result.seconds)})", "dim")
     sign = mark("canceled" if stopped else result.status, style)
-    return f"{sign} {short_name(result.name)}{took}{style(f'  {word}', 'dim') if word else ''}"
+    return f"{sign} {short_name(result.name)}{took}{style(f'  {plain_text(word)}', 'dim') if word else ''}"
 
 
 def unfolded(result: StepResult, count: int, limit: int, style: Style) -> Iterator[str]:
@@ -92,7 +92,7 @@ def unfolded(result: StepResult, count: int, limit: int, style: Style) -> Iterat
         yield style(f"… {count - len(lines):,} lines more in the log", "dim")
     for line in lines:
         yield safe_line(line, colours=colours)
-    yield f"{style('written at', 'dim')} {result.where}"
+    yield f"{style('written at', 'dim')} {plain_text(result.where)}"
     if result.log:
         yield f"{style('log', 'dim')} {near(result.log)}"
 

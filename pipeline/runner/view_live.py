@@ -97,7 +97,7 @@ class LiveView(View):
             job = self._state.jobs.get(label)
             if job is not None and job.done:
                 self._print_ended(*job.done[-1])
-        with self._asking, super().paused() as say:
+        with super().paused() as say:
             self._keyboard.give_back()
             try:
                 yield say
@@ -163,7 +163,7 @@ class LiveView(View):
         with self._asking:
             self._keyboard.forget()
             with self._lock:
-                self._state.question = question
+                self._state.question = plain_text(question)
             try:
                 return self._answer()
             finally:
@@ -171,7 +171,7 @@ class LiveView(View):
                     self._state.question = ""
 
     def _answer(self) -> bool | None:
-        while not self._closed.is_set():
+        while not (self._state.stopping or self._closed.is_set()):
             key = self._keyboard.key(0.2)
             if key is None:
                 return None

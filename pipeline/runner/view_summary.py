@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ __all__ = ["failures", "summary_lines"]
 
 _MOST_ROWS = 40
 """Of more jobs only those are listed that did not go well."""
+_MOST_DIFFERENCES = 12
 _SLOWEST = 3
 _SLOW_S = 1.0
 _LINES_OF_WHY = 10
@@ -46,8 +48,11 @@ def summary_lines(record: RunRecord, folder: Path, style: Style) -> Iterator[str
         alone = sum(len(job.instances) for job in jobs) == 1
         for failure in failed:
             yield from _failure(failure, style, lines=0 if alone else _LINES_OF_WHY)
-    for what in record.not_emulated:
-        yield style(f"  not as on CircleCI: {what}", "dim")
+    for what in record.not_emulated[:_MOST_DIFFERENCES]:
+        yield style(f"  not as on CircleCI: {plain_text(what)}", "dim")
+    if len(record.not_emulated) > _MOST_DIFFERENCES:
+        more = len(record.not_emulated) - _MOST_DIFFERENCES
+        yield style(f"  not as on CircleCI: {more:,} things more, in run.json", "dim")
     yield from _last_words(record, folder, jobs, style)
 
 
@@ -193,7 +198,7 @@ def _failure(failure: Failure, style: Style, *, lines: int) -> Iterator[str]:
     colours = bool(style("x", "dim") != "x")
     for line in tail(Path(step.log), lines) if step.log and lines else ():
         yield f"      {safe_line(line, colours=colours)}"
-    yield f"    {style('written at', 'dim')} {step.where}"
+    yield f"    {style('written at', 'dim')} {plain_text(step.where)}"
     if step.log:
         yield f"    {style('log', 'dim')} {near(step.log)}"
 
@@ -205,7 +210,7 @@ def _last_words(
     if record.status in ("failed", "canceled"):
         yield f"  {style('to go on:', 'cyan')} orbyard ci.run --failed last"
     if held:
-        approve = " ".join(f"--approve {name}" for name in held)
+        approve = " ".join(f"--approve {shlex.quote(name)}" for name in map(plain_text, held))
         yield f"  {style('to let it pass:', 'cyan')} orbyard ci.run --failed last {approve}"
     word = {"success": "went well", "on_hold": "waits", "not_run": "nothing ran"}.get(
         record.status, record.status

@@ -89,6 +89,17 @@ def test_where_a_step_failed_a_shell_has_its_variables_and_runs_it_again(
     assert statuses == ["success", "failed", "success"]
 
 
+@pytest.mark.parametrize("executor", EXECUTORS)
+def test_a_run_that_is_told_to_end_does_not_wait_for_its_shell(
+    checkout: Checkout, executor: str
+) -> None:
+    checkout.write(CONFIG.replace("EXECUTOR", EXECUTORS[executor]))
+    person = Person(checkout, "--shell")
+    person.read_until("build:~/project")
+    person.child.terminate()
+    assert person.end() == 130
+
+
 def test_a_shell_opens_before_a_step_which_then_goes_on(checkout: Checkout) -> None:
     checkout.write(CONFIG.replace("EXECUTOR", "docker: [{image: PLAIN}]"))
     person = Person(checkout, "--shell-at", "breaks")

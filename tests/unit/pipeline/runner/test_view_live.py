@@ -152,6 +152,17 @@ def test_an_approval_is_asked_for_below_what_runs_and_answered_by_a_key(live: Li
     live.until(lambda: not any("Approve" in line for line in live.terminal.screen))
 
 
+def test_a_question_is_given_up_when_the_run_is_stopped(live: Live) -> None:
+    live.view._keyboard.key = lambda _timeout: ""  # type: ignore[attr-defined]
+    answers: list[bool | None] = []
+    thread = threading.Thread(target=lambda: answers.append(live.view.ask("Approve hold?")))
+    thread.start()
+    live.shows("? Approve hold?  y lets it pass, n cancels it")
+    live.view.stopping()
+    thread.join(20)
+    assert answers == [None]
+
+
 def test_a_stop_shows_at_once_what_is_waited_for(live: Live) -> None:
     spec = live.begin("test")
     step = live.step(spec, "Run tests")
