@@ -331,6 +331,10 @@ def _run(
             finally:
                 view.run_finished(runner.record, folder)
                 report_run(runner.record, folder, options.reports, run.console)
+                if not machine.teardown.wait():
+                    run.console.warning(
+                        "the engine did not remove all containers; the next run does"
+                    )
             remove_old_runs(folder.parent, settings.keep_runs, store, run.console.warning)
             return runner.record
     finally:

@@ -6,6 +6,7 @@ import shutil
 import time
 import uuid
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 from pipeline.config.model import Step
@@ -50,6 +51,9 @@ def run_instance(machine: Machine, spec: JobSpec) -> JobResult:
     shared.chmod(0o755)
     known = spec.of_workflow(spec.name)
     facts = JobFacts(machine.timings, machine.failed_tests.get(known))
+    # Called in the opposite order. What only removes things need not be waited for.
+    undo = ExitStack()
+    undo.callback(shutil.rmtree, shared, ignore_errors=True)
     try:
         respond = setup_responder(api, spec.name) if (api := machine.continuation) else answer
         with AgentServer(shared / "agent", facts, respond=respond) as agent:
@@ -57,10 +61,8 @@ def run_instance(machine: Machine, spec: JobSpec) -> JobResult:
             if api is not None:
                 _write_programs(shared / _WEB_FOLDER, WEB_PROGRAMS, web_script())
             opened = open_place(machine, spec, place.kind, shared)
-            try:
-                return _run(machine, spec, opened, agent)
-            finally:
-                opened.close()
+            undo.callback(opened.close)
+            return _run(machine, spec, opened, agent)
     except Interrupted as error:
         return JobResult(
             spec.name,
@@ -72,7 +74,17 @@ def run_instance(machine: Machine, spec: JobSpec) -> JobResult:
             started_at=began_at,
         )
     finally:
-        shutil.rmtree(shared, ignore_errors=True)
+        if _may_close_later(spec, place.kind):
+            machine.teardown.later(undo.close)
+        else:
+            undo.close()
+
+
+def _may_close_later(spec: JobSpec, kind: str) -> bool:
+    """Return whether nobody waits for the job's place: a Docker engine of its own gives back its volume."""
+    return kind == "containers" and not any(
+        step.type == "setup_remote_docker" for step in spec.job.steps
+    )
 
 
 def _run(machine: Machine, spec: JobSpec, opened: Opened, agent: AgentServer) -> JobResult:

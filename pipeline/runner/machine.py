@@ -18,6 +18,7 @@ from pipeline.runner.model import JobSpec
 from pipeline.runner.project_memory import ProjectMemory
 from pipeline.runner.snapshot import Snapshot
 from pipeline.runner.store import Store
+from pipeline.runner.teardown import Teardown
 from pipeline.runner.test_results import CaseResult, Timings
 from pipeline.runner.view import View
 from pipeline.secret import Masker
@@ -52,6 +53,7 @@ class Machine:
         memory: what is known from earlier runs of the project.
         timings: how long tests took before this run: all nodes of a job split by the same.
         failed_tests: of jobs, by :meth:`JobSpec.of_workflow`: the only tests that are to be run.
+        teardown: takes down what jobs leave.
         job_timeout_s: seconds that a job may take, or None.
         in_place: the working tree that jobs work on, or None where they get copies.
     """
@@ -79,6 +81,7 @@ class Machine:
     failed_tests: Mapping[str, tuple[CaseResult, ...]] = field(default_factory=dict)
     job_timeout_s: float | None = None
     in_place: Path | None = None
+    teardown: Teardown = field(default_factory=Teardown)
     _builds: dict[Path, tuple[int, int | None, str]] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 

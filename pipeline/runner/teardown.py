@@ -1,0 +1,37 @@
+"""Takes down what jobs leave while others go on: to remove a container takes a tenth of a second."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+__all__ = ["Teardown"]
+
+_LONGEST_S = 60.0
+"""Seconds that a run waits at its end. An engine that does not answer is not to hold it for ever: the next
+run removes what is left."""
+
+
+class Teardown:
+    """Runs what is to be taken down in threads of its own; none keeps the process alive."""
+
+    def __init__(self) -> None:
+        self._threads: list[threading.Thread] = []
+        self._lock = threading.Lock()
+
+    def later(self, close: Callable[[], object]) -> None:
+        """Call it soon, beside whatever goes on."""
+        thread = threading.Thread(target=close, name="teardown", daemon=True)
+        with self._lock:
+            self._threads = [other for other in self._threads if other.is_alive()] + [thread]
+            thread.start()
+
+    def wait(self, longest_s: float = _LONGEST_S) -> bool:
+        """Wait for all of it, and say whether all is done."""
+        deadline = time.monotonic() + longest_s
+        with self._lock:
+            threads = list(self._threads)
+        for thread in threads:
+            thread.join(max(0.0, deadline - time.monotonic()))
+        return not any(thread.is_alive() for thread in threads)
