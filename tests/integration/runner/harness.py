@@ -11,11 +11,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pipeline.runner.owner import RUN_LABEL, owner_of_labels
+
 Done = subprocess.CompletedProcess[str]
 PROJECT = Path(__file__).resolve().parents[3]
 IMAGE = os.environ.get("ORBYARD_TEST_JOB_IMAGE", "cimg/ruby:3.1-node")
 """An image with bash and git whose user is not root."""
 PLAIN_IMAGE = "debian:bookworm-slim"
+
+
+def containers_of(docker_engine: Any, pid: int) -> list[str]:
+    """The containers that a process of this machine has made and not removed; others' runs may go on."""
+    found = docker_engine.api.containers(all=True, filters={"label": RUN_LABEL})
+    owned = [(item["Id"], owner_of_labels(item["Labels"])) for item in found]
+    return [container for container, owner in owned if owner is not None and owner.pid == pid]
 
 
 @dataclass

@@ -16,7 +16,7 @@ from urllib.parse import quote
 
 import pytest
 
-from tests.integration.runner.harness import Checkout
+from tests.integration.runner.harness import Checkout, containers_of
 from tests.integration.runner.test_variables import encrypt
 from tests.integration.sops.support import EXAMPLE_KEY_FILE
 
@@ -177,18 +177,17 @@ def test_nothing_secret_is_in_what_a_killed_run_leaves(
         stderr=subprocess.DEVNULL,
         stdin=subprocess.DEVNULL,
     )
-    left = {"label": f"orbyard.pid={child.pid}"}
     try:
         wait_for_step(checkout, child, "holds")
         # Any other run would remove the containers of a dead one: they are looked at before it dies.
         child.send_signal(signal.SIGSTOP)
-        found = docker_engine.api.containers(all=True, filters=left)
-        told = [json.dumps(docker_engine.api.inspect_container(item["Id"])) for item in found]
+        found = containers_of(docker_engine, child.pid)
+        told = [json.dumps(docker_engine.api.inspect_container(item)) for item in found]
     finally:
         child.kill()
         child.wait()
-        for item in docker_engine.api.containers(all=True, filters=left):
-            docker_engine.api.remove_container(item["Id"], force=True, v=True)
+        for item in containers_of(docker_engine, child.pid):
+            docker_engine.api.remove_container(item, force=True, v=True)
     assert len(told) == 2
     places = [("the engine", "".join(told).encode()), *plain_contents(tmp_path)]
     assert {place: leak for place, data in places if (leak := found_in(data))} == {}
