@@ -11,6 +11,7 @@ import tarfile
 from collections.abc import Callable, Iterable, Iterator
 
 from pipeline.byte_stream import ByteStream
+from pipeline.runner.tar_members import BrokenArchive
 
 __all__ = ["END_OF_TAR", "joined", "portable_name", "relocated", "renamed"]
 
@@ -38,31 +39,45 @@ def renamed(
         home_owner: user and group of what is below ``~/``.
         owner: user and group of all of it.
         outward_links: whether to keep symbolic links that lead out of the tar.
+
+    Raises:
+        BrokenArchive: it is no tar, or not a whole one.
     """
-    with tarfile.open(fileobj=ByteStream(tar), mode="r|", bufsize=_CHUNK) as archive:
-        for member in archive:
-            name = rename(member.name.rstrip("/"))
-            if name is None:
-                continue
-            if home_owner is not None and member.name.startswith("~/"):
-                _give(member, home_owner)
-            elif owner is not None:
-                _give(member, owner)
-            member.name = name
-            if member.issym() and not outward_links and _leads_out(name, member.linkname):
-                continue
-            if member.islnk():
-                target = rename(member.linkname)
-                if target is None:
-                    continue
-                member.linkname = target
-            # What a long name or a large number was read from would win over what stands here now.
-            member.pax_headers = {
-                key: value for key, value in member.pax_headers.items() if key not in _RENEWED
-            }
-            yield member.tobuf(tarfile.PAX_FORMAT)
-            if member.isreg():
-                yield from _data(archive, member)
+    try:
+        with tarfile.open(fileobj=ByteStream(tar), mode="r|", bufsize=_CHUNK) as archive:
+            for member in archive:
+                if home_owner is not None and member.name.startswith("~/"):
+                    _give(member, home_owner)
+                elif owner is not None:
+                    _give(member, owner)
+                if _renamed(member, rename, outward_links=outward_links):
+                    yield member.tobuf(tarfile.PAX_FORMAT)
+                    if member.isreg():
+                        yield from _data(archive, member)
+    except (tarfile.TarError, UnicodeError) as error:
+        raise BrokenArchive(f"the archive is damaged: {error}") from error
+
+
+def _renamed(
+    member: tarfile.TarInfo, rename: Callable[[str], str | None], *, outward_links: bool
+) -> bool:
+    """Give a member its new name, and return whether it is kept."""
+    name = rename(member.name.rstrip("/"))
+    if name is None:
+        return False
+    member.name = name
+    if member.issym() and not outward_links and _leads_out(name, member.linkname):
+        return False
+    if member.islnk():
+        target = rename(member.linkname)
+        if target is None:
+            return False
+        member.linkname = target
+    # What a long name or a large number was read from would win over what stands here now.
+    member.pax_headers = {
+        key: value for key, value in member.pax_headers.items() if key not in _RENEWED
+    }
+    return True
 
 
 def _give(member: tarfile.TarInfo, owner: tuple[int, int]) -> None:

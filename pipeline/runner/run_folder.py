@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pipeline.errors import InvalidInput, did_you_mean
-from pipeline.runner.record import RunRecord, read_record
+from pipeline.runner.record import RECORD_FILE, RunRecord, read_record
 
 __all__ = ["find_run", "list_runs", "new_run_id", "runs_folder"]
 
@@ -52,7 +52,9 @@ def find_run(root: Path, name: str) -> tuple[Path, RunRecord]:
     if not folders:
         raise InvalidInput("there is no run yet", hint="`orbyard ci.run` makes one")
     if name == "last":
-        return folders[0], read_record(folders[0])
+        # One that ended before anything was run has no record.
+        last = next((path for path in folders if (path / RECORD_FILE).exists()), folders[0])
+        return last, read_record(last)
     found = [path for path in folders if path.name == name] or [
         path
         for path in folders

@@ -15,6 +15,7 @@ __all__ = ["LoggedStep", "choose_steps", "follow_logs", "logged_steps"]
 
 _BETWEEN_LOOKS_S = 0.25
 _LOGS = "[0-9][0-9]*-*.log"
+_INSTANCES = "[0-9]*"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,9 @@ def logged_steps(record: RunRecord, folder: Path) -> list[LoggedStep]:
 def steps_on_disk(folder: Path) -> list[LoggedStep]:
     """Return the steps that have begun to write a log, by the names of the files."""
     jobs = folder / "jobs"
-    return [_on_disk(path, jobs) for path in sorted(jobs.glob(f"*/**/{_LOGS}"))]
+    # No deeper: below are the artifacts, which may be many, and called like anything.
+    found = [*jobs.glob(f"*/{_LOGS}"), *jobs.glob(f"*/{_INSTANCES}/{_LOGS}")]
+    return [_on_disk(path, jobs) for path in sorted(found)]
 
 
 def _on_disk(path: Path, jobs: Path) -> LoggedStep:

@@ -80,6 +80,7 @@ class Store:
         self._limit = size_limit_bytes
         self._warn = warn
         self._clock = clock
+        self._is_swept = False
         with _writing(f"the store {root} cannot be used"):
             self._blobs = BlobFolder(root)
 
@@ -119,7 +120,7 @@ class Store:
                 )
                 self._blobs.place(archive.digest, file, now)
                 self._blobs.write_record(path, asdict(entry))
-        self._shrink(self._limit, keep=entry.digest)
+        self._make_room(keep=entry.digest)
         return entry
 
     def find_cache(self, project: str, keys: Sequence[str]) -> CacheEntry | None:
@@ -212,7 +213,11 @@ class Store:
                     run,
                     job,
                     node_index,
-                    1 + max((_number(path) for path in folder.glob("*/*.json")), default=0),
+                    1
+                    + max(
+                        (int(path.name.partition("-")[0]) for path in folder.glob("*/*.json")),
+                        default=0,
+                    ),
                     archive.digest,
                     archive.stored_bytes,
                     archive.tar_bytes,
@@ -221,7 +226,7 @@ class Store:
                 )
                 self._blobs.place(archive.digest, file, now)
                 self._write_layer(layer)
-        self._shrink(self._limit, keep=layer.digest, keep_run=run)
+        self._make_room(keep=layer.digest, keep_run=run)
         return layer
 
     def layers_of(self, run: str, jobs: Sequence[str]) -> list[Layer]:
@@ -310,6 +315,15 @@ class Store:
         """Evict the least recently used until the store has at most so many bytes."""
         self._shrink(size_limit_bytes)
 
+    def _make_room(self, *, keep: str, keep_run: str = "") -> None:
+        """Shrink the store to its limit; what nothing names is looked for once, and after a doubt."""
+        if self._is_swept:
+            with self._blobs.locked():
+                if sum(blob.size_bytes for blob in self._blobs.everything()) <= self._limit:
+                    return  # A run of many jobs comes here often, and eviction reads every record.
+        self._shrink(self._limit, keep=keep, keep_run=keep_run)
+        self._is_swept = True
+
     def _shrink(self, limit: int | None, *, keep: str = "", keep_run: str = "") -> None:
         with self._blobs.locked():
             evict(
@@ -349,7 +363,12 @@ class Store:
         return self._root / "caches" / hash_name(project) / f"{hash_name(key)}.json"
 
     def _read(self, path: Path) -> CacheEntry | None:
-        return read_entry(path, self._warn)
+        return read_entry(path, self._doubt)
+
+    def _doubt(self, text: str) -> None:
+        """Warn of a record that is none; the next that saves something removes it."""
+        self._is_swept = False
+        self._warn(text)
 
     def _job_folder(self, run: str, job: str) -> Path:
         return self._root / "runs" / hash_name(run) / hash_name(job)
@@ -380,7 +399,3 @@ def _writing(what: str) -> Iterator[None]:
 
 def _unnoticed(_member: Member) -> None:
     """A cache's files are of no interest."""
-
-
-def _number(path: Path) -> int:
-    return int(path.name.partition("-")[0])

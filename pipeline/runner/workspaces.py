@@ -68,10 +68,10 @@ def find_conflicts(
     having: dict[str, list[int]] = defaultdict(list)
     common: dict[tuple[int, int], list[str]] = defaultdict(list)
     for index, layer in enumerate(layers):
+        beside = {at for at in range(index) if _side_by_side(layers[at], layer, before)}
         for file in layer.files:
-            for earlier in having[file]:
-                if _side_by_side(layers[earlier], layer, before):
-                    common[earlier, index].append(file)
+            for earlier in beside.intersection(having[file]) if beside else ():
+                common[earlier, index].append(file)
             having[file].append(index)
     return [
         Conflict(layers[first], layers[second], tuple(sorted(files)))

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from pipeline.config.model import Step
 from pipeline.runner.job_run import JobRun, Outcome
+from pipeline.runner.relocation import joined, renamed
 from pipeline.runner.step_log import StepLog
 from pipeline.runner.test_results import read_results, summarise
 from pipeline.runner.unpacking import unpack_safely
@@ -28,7 +29,10 @@ def store_test_results(run: JobRun, step: Step, log: StepLog) -> Outcome:
     target = top / str(len(list(top.iterdir())) if top.exists() else 0)
     target.mkdir(parents=True)
     try:
-        unpack_safely(run.sandbox.read_archive(run.absolute(path)), target)
+        archive = renamed(
+            run.sandbox.read_archive(run.absolute(path)), _if_xml, outward_links=False
+        )
+        unpack_safely(joined([archive]), target)
     except FileNotFoundError:
         log.say(f"{path}: no such file or directory; no test results")
         return Outcome(note="nothing there")
@@ -45,6 +49,11 @@ def store_test_results(run: JobRun, step: Step, log: StepLog) -> Outcome:
     so_far["skipped"] += summary.skipped
     run.memory.note_tests(found.cases)
     return Outcome(note=word)
+
+
+def _if_xml(name: str) -> str | None:
+    """Leave out what is no result: a screen recording beside it would be read as a whole."""
+    return name if name.lower().endswith(".xml") else None
 
 
 def _mask_files(folder: Path, mask: Callable[[str], str]) -> None:

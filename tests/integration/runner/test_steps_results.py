@@ -68,6 +68,7 @@ def test_test_results_are_counted_and_what_is_broken_is_told(
             for place in results results/deep results/.hidden .only; do cp suite.xml $place/; done
             echo '<testsuite><testcase name="x"/><oops' > results/broken.xml
             echo 'not xml' > results/notes.txt
+            ln -s /etc/passwd results/passwd.xml
         - store_test_results: {name: folder, path: results}
         - store_test_results: {name: file, path: suite.xml}
         - store_test_results: {name: hidden, path: .only}
@@ -83,6 +84,10 @@ def test_test_results_are_counted_and_what_is_broken_is_told(
     assert steps["file"]["note"] == "2 tests, 1 failed"
     assert "hidden" in steps["hidden"]["text"]
     assert steps["missing"]["status"] == "success"
+    stored = {
+        path.name for path in checkout.folder.glob(".orbyard/runs/*/jobs/*/test-results/0/*/*")
+    }
+    assert stored == {"broken.xml", "deep", ".hidden", "suite.xml"}
     assert checkout.jobs()["build"]["facts"]["tests"] == {"total": 7, "failed": 3, "skipped": 0}
 
 

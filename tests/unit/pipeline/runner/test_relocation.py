@@ -8,6 +8,7 @@ import tarfile
 import pytest
 
 from pipeline.runner.relocation import END_OF_TAR, below_root, renamed
+from pipeline.runner.tar_members import BrokenArchive
 
 LONG = "gems/activesupport-6.1.7.10/lib/active_support/" + "dependencies/" * 8 + "autoload.rb"
 
@@ -72,3 +73,15 @@ def test_other_records_of_a_member_are_kept() -> None:
     tar = tar_of(made, format_=tarfile.PAX_FORMAT)
     (found,) = read(b"".join(renamed([tar], below_root("/root"))) + END_OF_TAR)
     assert (found.name, found.mtime) == (f"root/{LONG}", 1_700_000_000.25)
+
+
+@pytest.mark.parametrize("end", [100, 700])
+def test_an_archive_that_is_cut_off_is_a_broken_one(end: int) -> None:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as tar:
+        for name in ("one", "two"):
+            info = tarfile.TarInfo(name)
+            info.size = 400
+            tar.addfile(info, io.BytesIO(b"x" * 400))
+    with pytest.raises(BrokenArchive, match="damaged"):
+        list(renamed([buffer.getvalue()[:end]], lambda name: name))

@@ -67,3 +67,8 @@ def test_what_is_no_record_is_left_out_of_the_list_and_refused_by_name(
     ]
     with pytest.raises(InvalidInput, match="ccc222"):
         find_run(root, "last")
+
+
+def test_a_run_that_ended_before_anything_ran_is_not_the_last(root: Path) -> None:
+    (runs_folder(root) / "20300103-100000-ddd333").mkdir()
+    assert find_run(root, "last")[1].id == "20300102-100000-ccc222"

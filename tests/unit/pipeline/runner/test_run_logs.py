@@ -48,6 +48,13 @@ def test_steps_of_jobs_that_ended_and_of_those_that_go_on_are_found(tmp_path: Pa
     assert names(tmp_path) == ["test[1] Run tests", "test[1] Upload it", "build make"]
 
 
+def test_an_artifact_that_is_called_like_a_log_is_none(tmp_path: Path) -> None:
+    write(tmp_path, "build/artifacts/00-log.log")
+    write(tmp_path, "build/artifacts/0/00-log.log")
+    assert "00-log" not in " ".join(names(tmp_path))
+    assert len(names(tmp_path)) == 3
+
+
 @pytest.mark.parametrize(
     ("what", "found"),
     [
