@@ -41,7 +41,7 @@ def compile_for_run(
         ConfigError: it cannot be compiled.
         InvalidInput: there are parameters for a job, and no job.
     """
-    keywords = compiling.keywords(source)
+    keywords = {**compiling.keywords(source), "future_steps": True}
     given = named_values(job_parameters, "--job-param")
     if given and not choice.job:
         raise InvalidInput("--job-param is for the job of --job", hint="name the job with `--job`")

@@ -65,6 +65,7 @@ def compile(  # noqa: A001  # the name that users look for
     all_workflows: bool = False,
     only_job: str = "",
     job_parameters: Map[str, Any] | None = None,
+    future_steps: bool = False,
 ) -> CompiledConfig:
     """Return what CircleCI would run for a configuration.
 
@@ -81,6 +82,7 @@ def compile(  # noqa: A001  # the name that users look for
         all_workflows: whether to check workflows as well whose condition is false.
         only_job: a job that takes the place of all workflows, as the only one of a workflow ``job``.
         job_parameters: that job's parameters.
+        future_steps: whether a step is kept whose type is not known, and not near a known one.
 
     Raises:
         ConfigError: it cannot be compiled; with everything that is wrong, as far as can be told.
@@ -89,7 +91,7 @@ def compile(  # noqa: A001  # the name that users look for
         source = _as_source(source)
         alone = (only_job, job_parameters or {}) if only_job else None
         expanded, report = _run(
-            source, parameters, values, orbs, limits, disabled, all_workflows, alone
+            source, parameters, values, orbs, limits, disabled, all_workflows, alone, future_steps
         )
         findings = suppressed(source, report.findings)
         if expanded is None or report.error_count:
@@ -127,9 +129,11 @@ def _run(
     disabled: Iterable[str],
     all_workflows: bool,
     alone: tuple[str, Map[str, Any]] | None = None,
+    future_steps: bool = False,
 ) -> tuple[_Expanded | None, Report]:
     report = Report(disabled, gives_up=True)
     compilation = Compilation(report, limits, default_values({} if values is None else values))
+    compilation.future_steps = future_steps
     expanded = None
     with until_exhausted(report, Mark(source, 1, 1)):
         expanded = _expand(

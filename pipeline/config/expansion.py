@@ -311,6 +311,11 @@ class Expander:
                 scope.frame,
                 did_you_mean(name, STEPS) or "commands need version 2.1",
             )
+        if self.compilation.future_steps and self._may_come(name, scope):
+            resolved = None if body is None else self.compilation.resolve_node(body, scope)
+            options = resolved if type(resolved) is Mapping else None
+            self._add(ExpandedStep(name, options, mark, scope.frame), into)
+            return
         command = self.find("command", name, scope, mark)
         self._count_step(mark)
         frame = Frame("command", name, mark, scope.frame)
@@ -326,6 +331,13 @@ class Expander:
         if steps is None:
             raise Poisoned  # Reported with the definition.
         self.steps(steps, inner, into)
+
+    def _may_come(self, name: str, scope: Scope) -> bool:
+        """Return whether a name may be that of a step to come: one that is no slip of the pen."""
+        found = scope.namespace.find("command", name)
+        if isinstance(found, Element) or found.orb is not None or "/" in name:
+            return False
+        return found.hint is None and did_you_mean(name, _STEP_NAMES) is None
 
     def _given(self, body: Node | None, element: Element, frame: Frame) -> dict[str, Node]:
         if body is None or is_null(body):

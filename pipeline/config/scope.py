@@ -87,6 +87,7 @@ class Compilation:
         values: pipeline values by their full name.
         parameters: pipeline parameters.
         broken: pipeline parameters whose declaration has a mistake.
+        future_steps: whether a step of an unknown type is kept, if its name is not near a known one.
     """
 
     report: Report
@@ -94,6 +95,7 @@ class Compilation:
     values: Map[str, Any]
     parameters: dict[str, Any] = field(default_factory=dict)
     broken: set[str] = field(default_factory=set)
+    future_steps: bool = False
     _templates: dict[str, Template | TemplateError] = field(default_factory=dict)
     _nodes_made: int = 0
     _text_made: int = 0

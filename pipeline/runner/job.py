@@ -129,7 +129,9 @@ def _carry_out(run: JobRun, step: Step, log: StepLog) -> Outcome:
     function = STEP_FUNCTIONS.get(step.type)
     if function is None:
         log.say(f"Warning: the step {step.type} is not known here, and passed over")
-        return Outcome(note="not known")
+        what = f"the step {step.type} is not known here, and was passed over"
+        run.facts.setdefault("not_emulated", []).append(what)
+        return Outcome(note="not known here")
     return function(run, step, log)
 
 

@@ -86,3 +86,30 @@ def test_a_commit_may_say_that_its_push_starts_nothing(
         "pipeline.trigger_source": trigger,
     }
     assert skips_ci(values) is skips
+
+
+def test_a_step_of_a_type_that_is_not_known_yet_is_kept(options: CompileOptions) -> None:
+    text = """
+version: 2.1
+jobs:
+  alone:
+    docker: [{image: i}]
+    steps: [checkout, attest_provenance: {subject: app}, sign_off]
+workflows: {w: {jobs: [alone]}}
+"""
+    steps = compile_for_run(Source("c", text), options, Choice()).jobs["alone"].steps
+    assert [(step.type, dict(step.options)) for step in steps] == [
+        ("checkout", {}),
+        ("attest_provenance", {"subject": "app"}),
+        ("sign_off", {}),
+    ]
+
+
+@pytest.mark.parametrize("step", ["chekout", "restore-cach: {key: k}", "ruby/install", "sav_cache"])
+def test_a_slip_of_the_pen_is_no_step_to_come(options: CompileOptions, step: str) -> None:
+    with pytest.raises(ConfigError, match="an error in c"):
+        compile_for_run(
+            Source("c", JOBS.replace("[run: alone]", f"[{step}]") + FLOW),
+            options,
+            Choice(job="alone"),
+        )
