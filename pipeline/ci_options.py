@@ -294,7 +294,7 @@ def read_config(run: Run, name: str = "") -> Source:
     Raises:
         InvalidInput: the file is missing or cannot be read.
     """
-    hint = "give its path, as `orbyard ci.validate path/to/config.yml`"
+    hint = "give its path, as `--config path/to/config.yml`"
     if not name:
         name = str(project_folder(run) / ci_settings(run).config)
     return _read_text(run, name, "config file", hint)

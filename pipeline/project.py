@@ -42,13 +42,16 @@ class Revision:
 def find_root(start: Path) -> Path:
     """Return the nearest folder from ``start`` upward that holds orbyard.yml, deploy/ or .git.
 
+    Where none does, it is the nearest one with .circleci/.
+
     Raises:
         InvalidInput: there is none.
     """
     folder = start.resolve()
-    for candidate in (folder, *folder.parents):
-        if any((candidate / marker).exists() for marker in _MARKERS):
-            return candidate
+    for markers in (_MARKERS, (".circleci",)):
+        for candidate in (folder, *folder.parents):
+            if any((candidate / marker).exists() for marker in markers):
+                return candidate
     raise InvalidInput(
         f"no project found in {folder} or above it",
         hint="run this inside a repository: one with orbyard.yml, deploy/ or .git",

@@ -9,7 +9,7 @@ import shlex
 import tarfile
 import threading
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
@@ -65,6 +65,7 @@ class DockerSandbox:
     has_bash: bool = False
     path: str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
     _oom_kills: int = 0
+    _reading: list[Generator[bytes, None, None]] = field(default_factory=list)
 
     def run(
         self,
@@ -194,7 +195,17 @@ class DockerSandbox:
 
     def read_archive(self, path: str) -> Iterator[bytes]:
         """Yield the tar of a file or folder of the primary container."""
-        return self._until_stopped(self.engine.get_archive(self.primary, path))
+        archive = self._until_stopped(self.engine.get_archive(self.primary, path))
+        self._reading.append(archive)
+        return archive
+
+    def end_reading(self) -> None:
+        """Give up archives that were not read to their end, as where the disk was full.
+
+        While it sends an archive, the engine locks the container: it could be neither used nor removed.
+        """
+        while self._reading:
+            self._reading.pop().close()
 
     def put_archive(self, path: str, tar: Iterable[bytes], *, outward_links: bool = False) -> None:
         """Unpack a tar into a folder of the primary container; files become the job user's."""
@@ -216,7 +227,7 @@ class DockerSandbox:
         moved = renamed(tar, below_root(self.home), home_owner=(self.uid, self.gid))
         self.engine.put_archive(self.primary, "/", self._until_stopped(joined([moved])))
 
-    def _until_stopped(self, pieces: Iterable[bytes]) -> Iterator[bytes]:
+    def _until_stopped(self, pieces: Iterable[bytes]) -> Generator[bytes, None, None]:
         for piece in pieces:
             if self.cancel.is_set():
                 raise Interrupted("the run was stopped")
@@ -255,6 +266,7 @@ class DockerSandbox:
 
     def close(self) -> None:
         """Remove the container with its volumes, and all that belongs to it."""
+        self.end_reading()
         for part in self.before:
             part.close()
         self.engine.remove(self.primary)

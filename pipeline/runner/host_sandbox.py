@@ -130,6 +130,9 @@ class HostSandbox:
             raise FileNotFoundError(path)
         return self._until_stopped(pack_paths(found.parent, [found.name]))
 
+    def end_reading(self) -> None:
+        """Nothing: these archives are made as they are read."""
+
     def put_archive(
         self,
         path: str,

@@ -60,6 +60,9 @@ class Sandbox(Protocol):
             FileNotFoundError: it is not there.
         """
 
+    def end_reading(self) -> None:
+        """Give up archives that were not read to their end."""
+
     def put_archive(self, path: str, tar: Iterable[bytes], *, outward_links: bool = False) -> None:
         """Unpack an uncompressed tar into a folder that is there; files become the job user's.
 

@@ -156,3 +156,22 @@ exit $code
     refused = checkout.run("--failed-tests")
     assert refused.returncode == 2
     assert "--failed" in refused.stderr
+
+
+@EXECUTORS
+def test_a_job_goes_on_after_an_artifact_of_which_only_a_part_was_read(
+    checkout: Checkout, executor: str
+) -> None:
+    done = checkout.build(
+        """
+        - run: mkdir folder; touch folder/file; head -c 30000000 /dev/zero > large
+        - store_artifacts: {path: folder, destination: taken}
+        - store_artifacts: {name: in the way, path: large, destination: taken}
+        - run: {name: clean up, command: echo cleaned, when: always}
+        """,
+        "--executor",
+        executor,
+    )
+    assert done.returncode == 1
+    steps = checkout.steps()
+    assert (steps["in the way"]["status"], steps["clean up"]["status"]) == ("failed", "success")

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 TASKS = '''
-import os, time
+import errno, os, time
 from invoke import Collection
 from pipeline.command import command
 from pipeline.errors import InvalidInput, Location, Unavailable, WorkFailed
@@ -31,6 +31,10 @@ def fail(run, how):
         raise Unavailable("no engine")
     if how == "bug":
         raise ValueError("hunter22")
+    if how == "full":
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    if how == "read-only":
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS), "/a/b")
     if how == "interrupt":
         raise KeyboardInterrupt
     print("ready", flush=True)
@@ -72,6 +76,19 @@ def test_an_error_becomes_its_words_and_its_exit_code(
 ) -> None:
     done = invoke(folder, "fail", "--how", how)
     assert (done.returncode, done.stderr, done.stdout) == (code, said, "")
+
+
+@pytest.mark.parametrize(
+    ("how", "code", "said"),
+    [("full", 1, "No space left on device"), ("read-only", 3, "/a/b: Read-only file system")],
+)
+def test_a_disk_that_cannot_be_written_is_no_bug(
+    folder: Path, how: str, code: int, said: str
+) -> None:
+    done = invoke(folder, "fail", "--how", how)
+    assert done.returncode == code
+    assert f"error: {said}\nwhat to do: make" in done.stderr
+    assert "mistake in Orbyard" not in done.stderr
 
 
 def test_a_bug_is_said_in_a_line_and_shown_in_full_only_when_asked_for(folder: Path) -> None:

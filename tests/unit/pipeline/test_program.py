@@ -105,6 +105,13 @@ def test_a_folder_outside_of_any_project_is_bad_input(tmp_path: Path) -> None:
     assert "orbyard.yml, deploy/ or .git" in done.stderr
 
 
+def test_a_folder_with_a_circleci_configuration_alone_is_a_project(tmp_path: Path) -> None:
+    (tmp_path / ".circleci").mkdir()
+    (tmp_path / "deep").mkdir()
+    done = orbyard(tmp_path / "deep", "ci.runs")
+    assert (done.returncode, "no run yet" in done.stderr) == (0, True)
+
+
 def test_a_repository_can_have_orbs_of_its_own(project: Path) -> None:
     orb = project / "orbs" / "house"
     orb.mkdir(parents=True)
