@@ -70,6 +70,10 @@ class CheckoutValues(Mapping[str, Any]):
         self._process = process
         self._read: dict[str, Any] | None = None
 
+    def besides(self, values: Mapping[str, Any]) -> CheckoutValues:
+        """Return the same with more given values, which win over git's and not over those before."""
+        return CheckoutValues(self._root, {**values, **self._given}, process=self._process)
+
     def __getitem__(self, name: str) -> Any:
         if name in self._given:
             return self._given[name]

@@ -6,7 +6,7 @@ import json
 import os
 import sys
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +25,7 @@ __all__ = [
     "ci_settings",
     "compile_options",
     "default_parameters",
+    "git_values",
     "json_text",
     "named_values",
     "orb_overrides",
@@ -51,7 +52,7 @@ class CompileOptions:
 
     file_parameters: Mapping[str, Any]
     written_parameters: Mapping[str, str]
-    values: Mapping[str, Any]
+    values: CheckoutValues
     orbs: OrbSources
     disabled: tuple[str, ...]
     all_workflows: bool
@@ -68,6 +69,10 @@ class CompileOptions:
             "disabled": self.disabled,
             "all_workflows": self.all_workflows,
         }
+
+    def with_values(self, values: Mapping[str, Any]) -> CompileOptions:
+        """Return these options with more pipeline values, of which those that are given win."""
+        return replace(self, values=self.values.besides(values))
 
 
 def project_folder(run: Run) -> Path:
@@ -142,12 +147,16 @@ def _values(value: Iterable[str], branch: str, tag: str) -> dict[str, Any]:
             "a pipeline is for a branch or for a tag: give --branch or --tag, not both"
         )
     given = {name: _typed(text) for name, text in (_pair(text, "--value") for text in value)}
-    if branch:
-        given["pipeline.git.branch"] = branch
-    if tag:
-        given |= {"pipeline.git.tag": tag, "pipeline.git.branch": None}
+    given |= git_values(branch, tag)
     _check_names(given)
     return given
+
+
+def git_values(branch: str, tag: str) -> dict[str, Any]:
+    """Return the pipeline values of ``--branch`` or ``--tag``; none where neither is given."""
+    if tag:
+        return {"pipeline.git.tag": tag, "pipeline.git.branch": None}
+    return {"pipeline.git.branch": branch} if branch else {}
 
 
 def _orb(run: Run, text: str) -> tuple[str, str]:

@@ -12,15 +12,6 @@ from pipeline.compile_help import COMPILE_HELP, COMPILE_VALUES
 __all__ = ["run_"]
 
 
-_TRIGGERS = {
-    "push": "webhook",
-    "api": "api",
-    "schedule": "schedule",
-    "scheduled-pipeline": "scheduled_pipeline",
-}
-"""By what ``--trigger`` says, the pipeline value ``pipeline.trigger_source``."""
-
-
 _GROUPS = {
     "What to run": (
         "workflow",
@@ -213,14 +204,13 @@ def run_(
     """
     from pipeline.ci_options import compile_options
     from pipeline.errors import InvalidInput
-    from pipeline.local_run import LocalOptions, run_locally
+    from pipeline.local_options import LocalOptions
+    from pipeline.local_run import run_locally
     from pipeline.runner.plan import Choice
     from pipeline.runner.report import read_targets
 
     if executor not in ("auto", "docker", "host"):
         raise InvalidInput(f"--executor is auto, docker or host, not {executor!r}")
-    if trigger not in _TRIGGERS:
-        raise InvalidInput(f"--trigger is one of {', '.join(_TRIGGERS)}, not {trigger!r}")
     if watch and in_place:
         raise InvalidInput("--watch would see what jobs change with --in-place: take one of them")
     if jobs < 0:
@@ -243,6 +233,9 @@ def run_(
         failed=failed,
         continue_=continue_,
         passed=tuple(passed or ()),
+        branch=branch,
+        tag=tag,
+        trigger=trigger,
         failed_tests=failed_tests,
         job_timeout=job_timeout,
         env=tuple(env or ()),
@@ -274,7 +267,7 @@ def run_(
             run,
             param=param or (),
             params_file=params_file,
-            value=(f"pipeline.trigger_source={_TRIGGERS[trigger]}", *(value or ())),
+            value=value or (),
             branch=branch,
             tag=tag,
             orb=orb or (),

@@ -13,7 +13,6 @@ from pipeline.ci_options import CompileOptions, named_values, read_config
 from pipeline.config.continuation import continue_with
 from pipeline.config.model import CompiledConfig
 from pipeline.config.nodes import Source
-from pipeline.errors import InvalidInput
 from pipeline.run_variables import read_contexts
 from pipeline.runner.continuation_api import Continuation, ContinuationApi
 from pipeline.runner.instance import Machine
@@ -35,7 +34,6 @@ __all__ = [
     "continuation_of_file",
     "distinct_names",
     "keep_continuation",
-    "refuse_passed",
     "with_revision",
 ]
 
@@ -287,16 +285,3 @@ def contexts_for(config: CompiledConfig, given: Iterable[str]) -> tuple[str, ...
     flows = config.workflows.values()
     asked = {name for flow in flows for job in flow.jobs for name in job.contexts}
     return tuple(item for item in given if item.partition("=")[0] in asked)
-
-
-def refuse_passed(continue_: str, passed: Iterable[str]) -> None:
-    """Refuse ``--passed`` without ``--continue``.
-
-    Raises:
-        InvalidInput: so it is.
-    """
-    if not continue_ and list(passed):
-        raise InvalidInput(
-            "--passed goes with --continue FILE",
-            hint="a setup workflow passes its parameters itself; --param gives those of the pipeline",
-        )

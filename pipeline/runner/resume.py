@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -27,6 +27,22 @@ class Resumed:
     workflows: tuple[PlannedWorkflow, ...]
     kept: Kept
     run: str = ""
+
+    def names(self) -> Iterator[str]:
+        """Yield the names of the jobs."""
+        return (job.name for workflow in self.workflows for job in workflow.jobs)
+
+    def left_to_do(self) -> list[PlannedWorkflow]:
+        """Return the workflows without the jobs that are taken over."""
+        return [
+            replace(
+                workflow,
+                jobs=tuple(
+                    job for job in workflow.jobs if job.name not in self.kept.get(workflow.name, {})
+                ),
+            )
+            for workflow in self.workflows
+        ]
 
 
 def failed_tests(record: RunRecord) -> dict[str, tuple[CaseResult, ...]]:

@@ -366,3 +366,47 @@ workflows: {main: {jobs: [here, build: {requires: [here]}]}}
         [*argv, "--job", "here"], cwd=checkout.folder, env=environ, capture_output=True, check=False
     )
     assert alone.returncode == 0
+
+
+def test_a_run_that_goes_on_is_for_the_same_tag_and_where_the_same_executor_says(
+    checkout: Checkout,
+) -> None:
+    checkout.write("""
+version: 2.1
+jobs:
+  build: {docker: [{image: not-there.example/no:1}], steps: [run: echo built]}
+  release:
+    docker: [{image: not-there.example/no:1}]
+    steps: [run: 'echo "releasing $CIRCLE_TAG"; test -n "$GOES_WELL"']
+workflows:
+  main:
+    jobs:
+      - build: {filters: {tags: {only: /v.*/}}}
+      - release: {requires: [build], filters: {branches: {ignore: /.*/}, tags: {only: /v.*/}}}
+""")
+    assert checkout.run("--tag", "v1.2", "--executor", "host").returncode == 1
+    again = checkout.run("--failed", "last", "--env", "GOES_WELL=1")
+    assert again.returncode == 0, again.stderr
+    assert "releasing v1.2" in again.stderr
+
+
+def test_a_rerun_attaches_nothing_that_a_failed_attempt_persisted(checkout: Checkout) -> None:
+    checkout.write("""
+version: 2.1
+jobs:
+  make:
+    machine: true
+    steps:
+      - run: mkdir -p out; date +%s%N > "out/$(date +%s%N)"
+      - persist_to_workspace: {root: ., paths: [out]}
+      - run: test -e ../../../../tried || { touch ../../../../tried; exit 1; }
+  look:
+    machine: true
+    steps:
+      - attach_workspace: {at: .}
+      - run: ls out; test "$(ls out | wc -l)" = 1
+workflows: {main: {max_auto_reruns: 1, jobs: [make, look: {requires: [make]}]}}
+""")
+    done = checkout.run()
+    assert done.returncode == 0, done.stderr
+    assert "rerun 1 from where it failed" in done.stderr
