@@ -126,6 +126,8 @@ def _open(
     )
     engine = SharedEngine(run.environ)
     undo.callback(engine.close)
+    # A second Ctrl-C does not wait for the jobs, which then cannot remove their containers.
+    undo.push(lambda kind, *_: engine.abandon(record.id) if kind else None)
     store = open_store(run, cancelled=cancel.is_set)
     undo.callback(store.close)
     if options.executor != "host" and _has_docker_jobs(work):

@@ -139,11 +139,26 @@ class OrbyardProgram(Program):
 
 def main() -> None:
     """Run the ``orbyard`` command."""
+    _open_streams()
     try:
         OrbyardProgram(name="orbyard", binary="orbyard", version=__version__).run(sys.argv)
     except BrokenPipeError:
         # The reader of our output went away, as `head` does.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _open_streams() -> None:
+    """Put /dev/null where the caller closed a standard stream, as ``>&-`` does.
+
+    The next file that is opened would take its number, and programs that are started would write to it.
+    """
+    for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+        if getattr(sys, name) is None:
+            null = os.open(os.devnull, os.O_RDWR)
+            os.dup2(null, number)
+            if null != number:
+                os.close(null)
+            setattr(sys, name, open(number, mode, encoding="utf-8", closefd=False))  # noqa: SIM115
 
 
 def __getattr__(name: str) -> Any:

@@ -7,11 +7,12 @@ import re
 import shutil
 import threading
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.ci_options import ci_settings
-from pipeline.errors import InvalidInput
+from pipeline.errors import InvalidInput, OrbyardError
 from pipeline.runner.container_spec import HostMount
 from pipeline.runner.executor_options import ExecutorOptions
 from pipeline.runner.host_processes import end_left_over_processes
@@ -123,6 +124,12 @@ class SharedEngine:
                 self._found = open_engine(self._environ)
                 self._found.remove_left_over()
             return self._found
+
+    def abandon(self, run_id: str) -> None:
+        """Remove what jobs of a run still have that nobody waits for."""
+        if self._found is not None:
+            with suppress(OrbyardError):
+                self._found.remove_left_over(run_id)
 
     def close(self) -> None:
         """Close the connection, if there is one."""

@@ -340,17 +340,17 @@ class ContainerEngine:
         with _wrapped("the containers cannot be listed"):
             return [str(c["Id"]) for c in self._client.containers(filters={"volume": name})]
 
-    def remove_left_over(self) -> int:
+    def remove_left_over(self, run_id: str = "") -> int:
         """Remove what killed runs of this machine left; returns how much that was.
 
-        What carries no owner, or one that may be alive, is not touched.
+        What carries no owner, or one that may be alive, is not touched, unless it is of ``run_id``.
         """
         chosen = {"label": RUN_LABEL}
         with _wrapped("what earlier runs left cannot be listed"):
             containers = self._client.containers(all=True, filters=chosen)
             volumes = self._client.volumes(filters=chosen).get("Volumes") or []
-        gone = [item["Id"] for item in containers if _is_left_over(item)]
-        names = [item["Name"] for item in volumes if _is_left_over(item)]
+        gone = [item["Id"] for item in containers if _is_left_over(item, run_id)]
+        names = [item["Name"] for item in volumes if _is_left_over(item, run_id)]
         for container in gone:
             self.remove(container)
         for name in names:
@@ -362,9 +362,10 @@ class ContainerEngine:
         self._client.close()
 
 
-def _is_left_over(item: Mapping[str, Any]) -> bool:
-    owner = owner_of_labels(item.get("Labels"))
-    return owner is not None and owner.is_gone()
+def _is_left_over(item: Mapping[str, Any], run_id: str) -> bool:
+    labels = item.get("Labels") or {}
+    owner = owner_of_labels(labels)
+    return owner is not None and (owner.is_gone() or labels.get(RUN_LABEL) == run_id)
 
 
 def _login_hint(login: Mapping[str, str] | None) -> str:

@@ -120,7 +120,8 @@ def _foot(state: RunState, now: float, style: Style) -> list[str]:
     if state.stopping:
         waits = state.waited_for()
         word = f"stopping{': waiting for ' + waits if waits else ''}"
-        return [f"{style(word, 'yellow', 'bold')}  {style(took, 'dim')}"]
+        again = "Ctrl-C again does not wait"
+        return [f"{style(word, 'yellow', 'bold')}  {style(took, 'dim')}  {style(again, 'dim')}"]
     counts = state.counts()
     failed = sum(counts[status] for status in ("failed", "timedout", "unauthorized"))
     held = counts["on_hold"]

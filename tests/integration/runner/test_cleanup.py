@@ -151,6 +151,25 @@ def test_nothing_is_left_of_a_step_that_runs(
     assert left(docker_engine, checkout) == []
 
 
+def test_nothing_is_left_of_a_step_that_a_second_interrupt_does_not_wait_for(
+    checkout: Checkout, docker_engine: Any
+) -> None:
+    checkout.write("""
+version: 2.1
+jobs:
+  build: {docker: [{image: PLAIN}], steps: [run: 'trap "" TERM; echo has begun; while :; do sleep 1; done']}
+""")
+    run = start(checkout)
+    logs = checkout.folder / ".orbyard" / "runs"
+    wait_until(lambda: any("has begun\n" in p.read_text() for p in logs.glob("*/jobs/build/*.log")))
+    run.send_signal(signal.SIGINT)
+    wait_until(lambda: "Stopping" in printed(checkout))
+    run.send_signal(signal.SIGINT)
+    assert run.wait(timeout=60) == 130
+    assert "Traceback" not in printed(checkout)
+    assert left(docker_engine, checkout) == []
+
+
 def test_a_pull_from_a_silent_registry_ends_at_once(checkout: Checkout) -> None:
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -110,6 +111,20 @@ def test_a_folder_with_a_circleci_configuration_alone_is_a_project(tmp_path: Pat
     (tmp_path / "deep").mkdir()
     done = orbyard(tmp_path / "deep", "ci.runs")
     assert (done.returncode, "no run yet" in done.stderr) == (0, True)
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_a_closed_standard_stream_is_as_if_it_were_dev_null(project: Path, closed: str) -> None:
+    program = shlex.join([sys.executable, "-c", "from pipeline.program import main; main()"])
+    done = subprocess.run(
+        ["/bin/sh", "-c", f"{program} ci.runs {closed}"],
+        cwd=project,
+        env={**os.environ, "PYTHONPATH": str(PROJECT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, "Traceback" in done.stderr) == (0, False)
 
 
 def test_a_repository_can_have_orbs_of_its_own(project: Path) -> None:
