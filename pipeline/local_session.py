@@ -7,7 +7,7 @@ import shutil
 import sys
 import threading
 from collections.abc import Iterable, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -135,7 +135,9 @@ def _open(
     clear_left_over(run.root)
     scratch = make_scratch(folder)
     undo.callback(shutil.rmtree, scratch, ignore_errors=True)
-    (run.root / ".orbyard" / ".gitignore").write_text("*\n", encoding="utf-8")
+    # One that is there stays: in a repository of others it may be a link to anywhere.
+    with suppress(FileExistsError), (run.root / ".orbyard" / ".gitignore").open("x") as file:
+        file.write("*\n")
     undo.callback(cancel.set)
     view = open_view(run.console, options.view, quiet=options.quiet)
     undo.enter_context(store.hold_run(record.id, folder))

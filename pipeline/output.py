@@ -32,7 +32,13 @@ _STYLES = {
 }
 _PREFIX_COLOURS = ("cyan", "magenta", "blue", "yellow", "green")
 _STYLED = re.compile(r"\x1b\[[0-9;]*m")
-_CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-ln-z]|[\x00-\x08\x0b\x0c\x0e-\x1a\x1c-\x1f\x7f]")
+_CONTROL = re.compile(
+    r"\x1b\[[0-9;?]*[A-Za-ln-z]"
+    r"|\x1b[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)?"  # titles, links, and whatever goes to the terminal
+    r"|\x1b(?!\[[0-9;]*m)"
+    r"|[\x00-\x08\x0b\x0c\x0e-\x1a\x1c-\x1f\x7f-\x9f]"
+)
+"""What moves the cursor or talks to the terminal; colours stay."""
 
 
 def format_duration(seconds: float) -> str:
@@ -151,9 +157,9 @@ class Console:
 
     def warning(self, text: str, *, hint: str | None = None) -> None:
         """Print something that will not stop the run."""
-        self.line(f"  {self.style('! warning:', 'yellow', 'bold')} {text}")
+        self._say(f"  {self.style('! warning:', 'yellow', 'bold')} {text}")
         if hint:
-            self.line(f"    {hint}")
+            self._say(f"    {hint}")
 
     def failure(self, text: str) -> None:
         """Print a thing that failed: ``✗ text``."""
@@ -162,16 +168,20 @@ class Console:
     def error(self, error: OrbyardError) -> None:
         """Print an error as the last word of a run: message, place, evidence, what to do."""
         place = f"{error.where}: " if error.where else ""
-        self.line(f"{self.style('error:', 'red', 'bold')} {place}{error.message}")
+        self._say(f"{self.style('error:', 'red', 'bold')} {place}{error.message}")
         for problem in error.problems:
             where = self.style(f"{problem.where}: ", "bold") if problem.where else ""
-            self.line(f"  - {where}{problem.message}")
+            self._say(f"  - {where}{problem.message}")
             if problem.hint:
-                self.line(f"      {problem.hint}")
+                self._say(f"      {problem.hint}")
         for detail in error.details:
-            self.line(f"  {detail}")
+            self._say(f"  {detail}")
         if error.hint:
-            self.line(f"{self.style('what to do:', 'cyan', 'bold')} {error.hint}")
+            self._say(f"{self.style('what to do:', 'cyan', 'bold')} {error.hint}")
+
+    def _say(self, text: str) -> None:
+        """Print a line with words of others: of a configuration, a program, a server."""
+        self.line(_harmless(text))
 
     @contextmanager
     def phase(self, title: str) -> Iterator[None]:
@@ -191,7 +201,7 @@ class Console:
 
         def write(text: str) -> None:
             for part in text.rstrip("\r\n").split("\n"):
-                self.line(f"{head} {_CONTROL.sub('', part.rpartition(chr(13))[2])}")
+                self.line(f"{head} {_harmless(part.rpartition(chr(13))[2])}")
 
         return write
 
@@ -211,6 +221,10 @@ class Console:
                 encoding = stream.encoding or "ascii"
                 stream.write(text.encode(encoding, "replace").decode(encoding))
             stream.flush()
+
+
+def _harmless(text: str) -> str:
+    return _CONTROL.sub("", text)
 
 
 def table_lines(rows: Sequence[Sequence[str]], *, heading: Sequence[str] = ()) -> list[str]:

@@ -96,7 +96,8 @@ class AgentMirror:
                 files = fresh.setdefault(words[1], {})
                 if len(words) == 3 and _FILE.match(words[2]) and member.isreg():
                     file = tar.extractfile(member)
-                    files[words[2]] = file.read(_SIZE_LIMIT + 1) if file else b""
+                    left = _SIZE_LIMIT - sum(map(len, files.values()))
+                    files[words[2]] = file.read(left + 1) if file else b""
         for name, files in fresh.items():
             self._seen.add(name)
             self._exchange(name, files)

@@ -21,7 +21,7 @@ __all__ = ["AgentServer"]
 _POLL_S = 0.01
 _IDLE_POLL_S = 0.04
 _SIZE_LIMIT = 64 * 1024 * 1024
-"""Bytes of one input; a list of tests of that size would have a million of them."""
+"""Bytes of a call with all its inputs; a list of tests of that size would have a million of them."""
 
 _FILES_LIMIT = 3000
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -141,7 +141,11 @@ def _read_request(place: int) -> Request:
     names = [name for name in os.listdir(place) if name not in _OWN]
     if len(names) > _FILES_LIMIT:
         raise _Unreadable("the request has too many files")
-    inputs = {name: _read(place, name) for name in names}
+    inputs: dict[str, bytes] = {}
+    left = _SIZE_LIMIT
+    for name in names:
+        inputs[name] = _read(place, name, left)
+        left -= len(inputs[name])
     try:
         arguments = _words(inputs.pop("arguments"))
         folder, index, total = _words(inputs.pop("place"))
@@ -154,7 +158,7 @@ def _words(data: bytes) -> list[str]:
     return data.decode("utf-8", "surrogateescape").split("\0")[:-1]
 
 
-def _read(place: int, name: str) -> bytes:
+def _read(place: int, name: str, limit: int) -> bytes:
     try:
         file = os.open(name, _READ, dir_fd=place)
     except OSError as error:
@@ -163,9 +167,9 @@ def _read(place: int, name: str) -> bytes:
         os.close(file)
         raise _Unreadable(f"{name!r} is not a plain file")
     with os.fdopen(file, "rb") as opened:
-        data = opened.read(_SIZE_LIMIT + 1)
-    if len(data) > _SIZE_LIMIT:
-        raise _Unreadable(f"its {name} is longer than {_SIZE_LIMIT // 2**20} MiB")
+        data = opened.read(limit + 1)
+    if len(data) > limit:
+        raise _Unreadable(f"with its {name} it is longer than {_SIZE_LIMIT // 2**20} MiB")
     return data
 
 

@@ -23,9 +23,12 @@ from io import BufferedRandom
 from pathlib import Path
 from typing import Any
 
+from pipeline.errors import InvalidInput
 from pipeline.runner.archive import Archive, compress
 
 __all__ = ["BlobFolder", "Stored", "try_lock"]
+
+_UNFINISHED = "unfinished-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +44,7 @@ class BlobFolder:
     """The blobs below ``root``; made where it is missing, readable by its owner alone."""
 
     def __init__(self, root: Path) -> None:
+        _refuse_foreign(root)
         self.root = root
         self._tmp = root / "tmp"
         self._blobs = root / "blobs"
@@ -71,7 +75,7 @@ class BlobFolder:
     def aside(self) -> Iterator[tuple[BufferedRandom, Path]]:
         """Open a file to be filled and placed; if it has not been when the block ends it is removed."""
         with self.locked():
-            fd, name = tempfile.mkstemp(dir=self._tmp)
+            fd, name = tempfile.mkstemp(prefix=_UNFINISHED, dir=self._tmp)
             fcntl.flock(fd, fcntl.LOCK_EX)
         try:
             # The lock goes with the open file: it says that the writer lives.
@@ -134,16 +138,29 @@ class BlobFolder:
     def write_record(self, path: Path, record: dict[str, Any]) -> None:
         """Write JSON in one go; the lock must be held."""
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        temporary = self._tmp / "record"
+        temporary = self._tmp / f"{_UNFINISHED}record"
         temporary.write_text(json.dumps(record), encoding="ascii")
         os.replace(temporary, path)
 
     def _sweep(self) -> None:
         """Remove what writers that are no more have left behind; the lock must be held."""
-        for path in self._tmp.iterdir():
+        for path in self._tmp.glob(f"{_UNFINISHED}*"):
             with try_lock(path) as free:
                 if free:
                     path.unlink(missing_ok=True)
+
+
+def _refuse_foreign(root: Path) -> None:
+    """Refuse a folder that has other things in it: here files are removed that nobody needs any more.
+
+    Raises:
+        InvalidInput: it has.
+    """
+    if root.is_dir() and not (root / "blobs").is_dir() and any(root.iterdir()):
+        raise InvalidInput(
+            f"{root} is no store, and not empty: a store has its folder to itself",
+            hint="name a folder that is not there yet, or an empty one, as `ci.store` in orbyard.yml",
+        )
 
 
 @contextmanager

@@ -10,7 +10,7 @@ import tarfile
 import threading
 import uuid
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
@@ -267,8 +267,9 @@ class DockerSandbox:
     def close(self) -> None:
         """Remove the container with its volumes, and all that belongs to it."""
         self.end_reading()
-        for part in self.before:
-            part.close()
-        self.engine.remove(self.primary)
-        for part in self.after:
-            part.close()
+        with ExitStack() as undo:  # what fails to close keeps nothing else from it
+            for part in reversed(self.after):
+                undo.callback(part.close)
+            undo.callback(self.engine.remove, self.primary)
+            for part in reversed(self.before):
+                undo.callback(part.close)

@@ -74,7 +74,7 @@ def run_instance(machine: Machine, spec: JobSpec) -> JobResult:
             started_at=began_at,
         )
     finally:
-        if _may_close_later(spec, place.kind):
+        if _may_close_later(spec, place.kind) and machine.in_place is None:
             machine.teardown.later(undo.close)
         else:
             undo.close()

@@ -59,10 +59,7 @@ class SerialGroups:
         if (group, who) not in self._tickets:
             if any(run > self._run_id for run in _present(place)):
                 return "overtaken"
-            path = place / f"{self._run_id}.{os.urandom(4).hex()}.waiting"
-            ticket = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-            fcntl.flock(ticket, fcntl.LOCK_EX)  # another run may be looking whether it is locked
-            self._tickets[group, who] = ticket, path
+            self._tickets[group, who] = _take_ticket(place, self._run_id)
         if any(run < self._run_id for run in _waiting(place)):
             return "waiting"
         held = _locked(place / "held")
@@ -97,6 +94,17 @@ class SerialGroups:
             with contextlib.suppress(OSError):
                 ticket[1].unlink()
             os.close(ticket[0])
+
+
+def _take_ticket(place: Path, run_id: str) -> tuple[int, Path]:
+    """Return a locked file that says that a run waits, and its path."""
+    while True:
+        path = place / f"{run_id}.{os.urandom(4).hex()}.waiting"
+        ticket = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        fcntl.flock(ticket, fcntl.LOCK_EX)  # another run may be looking whether it is locked
+        if os.fstat(ticket).st_nlink:
+            return ticket, path
+        os.close(ticket)  # it looked before, took it for one that was left over, and removed it
 
 
 def _locked(path: Path) -> int | None:

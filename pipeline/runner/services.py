@@ -80,13 +80,13 @@ class Services:
             network=f"container:{primary}",
             platform=platform or None,
         )
-        container = self.engine.create(spec)
         shown = self._free_name(image)
         last: list[str] = []
         log = StepLog(self.folder / f"service-{shown}.log", self.masker, _keeper(last))
-        service = _Service(shown, container, log, last, time.monotonic())
+        service = _Service(shown, "", log, last, time.monotonic())
         self._all.append(service)
-        self.engine.start(container)
+        service.container = self.engine.create(spec)
+        self.engine.start(service.container)
         service.reader = threading.Thread(
             target=self._follow, args=(service,), name=f"service {shown}", daemon=True
         )
@@ -139,7 +139,8 @@ class Services:
         """Remove the containers with their volumes, and finish the logs."""
         self._closing.set()
         for service in self._all:
-            self.engine.remove(service.container)
+            if service.container:
+                self.engine.remove(service.container)
         for service in self._all:
             if service.reader is not None:
                 service.reader.join(timeout=5)

@@ -73,3 +73,13 @@ def test_a_terminal_of_another_encoding_gets_what_it_can_show() -> None:
 )
 def test_durations_are_short(seconds: float, text: str) -> None:
     assert format_duration(seconds) == text
+
+
+def test_an_error_and_a_warning_hand_nothing_to_the_terminal_that_others_wrote() -> None:
+    err = io.StringIO()
+    console = Console(out=io.StringIO(), err=err, colour=False)
+    console.warning("a\x1b]0;title\x07b", hint="\x1b[2Jc")
+    console.error(InvalidInput("d\x1b]8;;http://x\x1b\\e", hint="f\x9b2J"))
+    assert not set("\x1b\x07\x9b") & set(err.getvalue())
+    assert "ab" in err.getvalue()
+    assert "de" in err.getvalue()

@@ -618,3 +618,12 @@ def test_in_a_chain_of_jobs_nothing_conflicts_and_without_order_every_common_fil
         if first.job != second.job and set(first.files) & set(second.files)
     )
     assert len(find_conflicts(layers, {})) == pairs
+
+
+def test_a_folder_with_other_things_in_it_is_no_store(tmp_path: Path) -> None:
+    (tmp_path / "tmp").mkdir()
+    kept = tmp_path / "tmp" / "restart.txt"
+    kept.write_text("mine")
+    with pytest.raises(InvalidInput, match="is no store, and not empty"):
+        Store(tmp_path, size_limit_bytes=1, warn=print)
+    assert kept.read_text() == "mine"
