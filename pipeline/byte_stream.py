@@ -3,9 +3,23 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
-__all__ = ["ByteStream"]
+__all__ = ["ByteStream", "gathered"]
+
+
+def gathered(pieces: Iterable[bytes], size_bytes: int) -> Iterator[bytes]:
+    """Yield small pieces many at a time, since what sends or writes each costs the same for any size."""
+    waiting: list[bytes] = []
+    waiting_bytes = 0
+    for piece in pieces:
+        waiting.append(piece)
+        waiting_bytes += len(piece)
+        if waiting_bytes >= size_bytes:
+            yield b"".join(waiting)
+            waiting, waiting_bytes = [], 0
+    if waiting:
+        yield b"".join(waiting)
 
 
 class ByteStream(io.RawIOBase):
@@ -13,7 +27,7 @@ class ByteStream(io.RawIOBase):
 
     def __init__(self, pieces: Iterable[bytes]) -> None:
         self._pieces = iter(pieces)
-        self._rest = b""
+        self._rest = memoryview(b"")
 
     def readable(self) -> bool:
         """Return True."""
@@ -22,13 +36,13 @@ class ByteStream(io.RawIOBase):
     def read(self, size: int = -1) -> bytes:
         """Return up to ``size`` bytes, all of them without a size; b"" at the end."""
         if size < 0:
-            everything = self._rest + b"".join(self._pieces)
-            self._rest = b""
+            everything = bytes(self._rest) + b"".join(self._pieces)
+            self._rest = memoryview(b"")
             return everything
         while not self._rest:
             piece = next(self._pieces, None)
             if piece is None:
                 return b""
-            self._rest = piece
+            self._rest = memoryview(piece)
         taken, self._rest = self._rest[:size], self._rest[size:]
-        return taken
+        return bytes(taken)

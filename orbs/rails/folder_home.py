@@ -223,7 +223,8 @@ def _extract(
         _, _, entry.linkname = entry.linkname.partition("/")
     entry.uid, entry.gid = owner
     entry.uname = entry.gname = ""
-    archive.extraction_filter = tarfile.fully_trusted_filter
+    if hasattr(tarfile, "fully_trusted_filter"):  # before Python 3.11.4 there is none, nor a need
+        archive.extraction_filter = tarfile.fully_trusted_filter
     archive.extract(entry, into, numeric_owner=True)
 
 

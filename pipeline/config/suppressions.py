@@ -37,7 +37,7 @@ _EVERY_CODE = frozenset({"*"})
 _INDICATOR = re.compile(r"[|>][-+0-9]{0,2}")
 """What a block scalar begins with, at the end of a line."""
 
-_DASHES = re.compile(r"\s*+(?:-\s++)*+")
+_DASHES = re.compile(r"\s*+(?>(?:-\s++)*)")
 _NO_KEY = frozenset("#&!*|>%@`,[]{}")
 
 _PROPERTY = re.compile(r"[&!][^\s,\[\]{}]*[ \t]+")

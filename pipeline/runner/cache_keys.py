@@ -66,9 +66,10 @@ class KeyContext:
     arch: str
 
 
+# Atomic groups: `(…)*+` takes too much in Python before 3.11.3, where its last round fails.
 _ACTION = re.compile(
     r"""\{\{(?:-(?=\s))?
-    (?P<body>(?:"(?:[^"\\\n]|\\.)*+" | `[^`]*` | (?!\}\}|(?<=\s)-\}\}).)*+)
+    (?P<body>(?>(?:"(?>(?:[^"\\\n]|\\.)*)" | `[^`]*` | (?!\}\}|(?<=\s)-\}\}).)*))
     (?:(?<=\s)-)?\}\}""",
     re.VERBOSE | re.DOTALL,
 )

@@ -10,13 +10,16 @@ import posixpath
 import tarfile
 from collections.abc import Callable, Iterable, Iterator
 
-from pipeline.byte_stream import ByteStream
+from pipeline.byte_stream import ByteStream, gathered
 from pipeline.runner.tar_members import BrokenArchive
 
 __all__ = ["END_OF_TAR", "joined", "portable_name", "relocated", "renamed"]
 
 END_OF_TAR = b"\0" * 1024
-_CHUNK = 1 << 20
+_CHUNK = 1 << 16
+"""Bytes to read at once: tarfile copies what it has read ahead with each header."""
+_PIECE = 1 << 18
+"""Bytes to hand on at once."""
 _RENEWED = frozenset(("path", "linkpath", "uid", "gid", "uname", "gname"))
 """The pax records that tarfile writes itself, where a header has no room."""
 _ROOT = "_"
@@ -43,6 +46,18 @@ def renamed(
     Raises:
         BrokenArchive: it is no tar, or not a whole one.
     """
+    members = _members(tar, rename, home_owner, owner, outward_links=outward_links)
+    return gathered(members, _PIECE)
+
+
+def _members(
+    tar: Iterable[bytes],
+    rename: Callable[[str], str | None],
+    home_owner: tuple[int, int] | None,
+    owner: tuple[int, int] | None,
+    *,
+    outward_links: bool,
+) -> Iterator[bytes]:
     try:
         with tarfile.open(fileobj=ByteStream(tar), mode="r|", bufsize=_CHUNK) as archive:
             for member in archive:

@@ -129,9 +129,12 @@ class Services:
         return "\n".join(lines)
 
     def last_words(self) -> Iterator[str]:
-        """Yield the last lines of each service that still runs, for a job that failed."""
+        """Yield of each service what a job that failed wants to know: its last lines, or its end."""
         for service in self._all:
-            if service.ended is None and service.last:
+            if service.ended is not None:
+                code = service.ended.exit_code
+                yield f"the service {service.name} had ended with exit code {code}, see above"
+            elif service.last:
                 head = f"the service {service.name} printed last:"
                 yield "\n".join([head, *_quoted(service.last)])
 

@@ -94,7 +94,7 @@ def test_a_wrong_task_or_option_is_bad_input_with_the_nearest_name(project: Path
 
 def test_wrong_settings_are_bad_input_with_file_line_and_key(project: Path) -> None:
     (project / "orbyard.yml").write_text("image:\n  repositry: x\n")
-    done = orbyard(project, "build.builder")
+    done = orbyard(project, "secrets.check")
     assert done.returncode == 2
     assert "orbyard.yml:2:3 (image.repositry): the key 'repositry' is not known" in done.stderr
     assert "did you mean 'repository'?" in done.stderr

@@ -85,3 +85,10 @@ def test_an_archive_that_is_cut_off_is_a_broken_one(end: int) -> None:
             tar.addfile(info, io.BytesIO(b"x" * 400))
     with pytest.raises(BrokenArchive, match="damaged"):
         list(renamed([buffer.getvalue()[:end]], lambda name: name))
+
+
+def test_members_come_in_pieces_that_are_not_small() -> None:
+    tar = tar_of(*(member(f"~/{number}") for number in range(2000)), format_=tarfile.PAX_FORMAT)
+    pieces = list(renamed([tar], below_root("/root")))
+    assert len(read(b"".join(pieces) + END_OF_TAR)) == 2000
+    assert all(len(piece) >= 1 << 18 for piece in pieces[:-1])

@@ -103,7 +103,9 @@ def test_one_that_dies_is_named_with_its_last_lines(
     assert "the service redis" in job.said[0]
     assert printed.decode().strip() in job.said[0]
     assert expected in job.said[0]
-    assert list(job.services.last_words()) == []
+    assert list(job.services.last_words()) == [
+        f"the service redis had ended with exit code {state.exit_code}, see above"
+    ]
     job.services.close()
 
 
