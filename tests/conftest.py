@@ -49,7 +49,7 @@ def docker_engine() -> Iterator[Any]:
     import docker.errors
 
     try:
-        client = docker.from_env(timeout=60)
+        client = docker.from_env(timeout=300)  # a step of a build may be silent for minutes
         client.ping()
     except docker.errors.DockerException as error:
         missing(f"no Docker engine answers: {error}")

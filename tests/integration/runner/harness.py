@@ -45,7 +45,7 @@ class Checkout:
     def argv(self, *words: str, task: str = "ci.run") -> list[str]:
         return [sys.executable, "-c", "from pipeline.program import main; main()", task, *words]
 
-    def run(self, *words: str, task: str = "ci.run") -> Done:
+    def run(self, *words: str, task: str = "ci.run", timeout_s: float = 180) -> Done:
         return subprocess.run(
             self.argv(*words, task=task),
             cwd=self.folder,
@@ -53,7 +53,7 @@ class Checkout:
             capture_output=True,
             text=True,
             check=False,
-            timeout=180,
+            timeout=timeout_s,
             stdin=subprocess.DEVNULL,
         )
 

@@ -1,0 +1,1 @@
+echo "the API is tested by $(id -un)"
