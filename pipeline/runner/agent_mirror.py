@@ -10,7 +10,7 @@ import io
 import re
 import tarfile
 import threading
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -85,8 +85,10 @@ class AgentMirror:
 
     def _fetch(self) -> None:
         fresh: dict[str, dict[str, bytes]] = {}
-        archive = self.engine.get_archive(self.container, self.there)
-        with tarfile.open(fileobj=ByteStream(archive), mode="r|") as tar:
+        with (
+            closing(self.engine.get_archive(self.container, self.there)) as archive,
+            tarfile.open(fileobj=ByteStream(archive), mode="r|") as tar,
+        ):
             for member in tar:
                 words = member.name.split("/")
                 if words[1:] == ["halt"]:

@@ -9,7 +9,7 @@ import shlex
 import tarfile
 import threading
 import uuid
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
@@ -19,7 +19,7 @@ from pipeline.runner.relocation import below_root, joined, renamed
 from pipeline.runner.resources import Resources
 
 if TYPE_CHECKING:
-    from pipeline.runner.engine import ContainerEngine
+    from pipeline.runner.engine import ArchiveStream, ContainerEngine
 
 __all__ = ["DockerSandbox", "Part"]
 
@@ -65,7 +65,7 @@ class DockerSandbox:
     has_bash: bool = False
     path: str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
     _oom_kills: int = 0
-    _reading: list[Generator[bytes, None, None]] = field(default_factory=list)
+    _reading: list[ArchiveStream] = field(default_factory=list)
 
     def run(
         self,
@@ -195,9 +195,9 @@ class DockerSandbox:
 
     def read_archive(self, path: str) -> Iterator[bytes]:
         """Yield the tar of a file or folder of the primary container."""
-        archive = self._until_stopped(self.engine.get_archive(self.primary, path))
+        archive = self.engine.get_archive(self.primary, path)
         self._reading.append(archive)
-        return archive
+        return self._until_stopped(archive)
 
     def end_reading(self) -> None:
         """Give up archives that were not read to their end, as where the disk was full.
@@ -227,7 +227,7 @@ class DockerSandbox:
         moved = renamed(tar, below_root(self.home), home_owner=(self.uid, self.gid))
         self.engine.put_archive(self.primary, "/", self._until_stopped(joined([moved])))
 
-    def _until_stopped(self, pieces: Iterable[bytes]) -> Generator[bytes, None, None]:
+    def _until_stopped(self, pieces: Iterable[bytes]) -> Iterator[bytes]:
         for piece in pieces:
             if self.cancel.is_set():
                 raise Interrupted("the run was stopped")

@@ -33,7 +33,7 @@ from pipeline.runner.owner import RUN_LABEL, owner_of_labels
 from pipeline.runner.resources import MachineSize
 from pipeline.terminal import hand_over
 
-__all__ = ["ContainerEngine", "open_engine"]
+__all__ = ["ArchiveStream", "ContainerEngine", "open_engine"]
 
 _CONNECT_TIMEOUT_S = 8
 _TIMEOUT_S = 600
@@ -303,22 +303,23 @@ class ContainerEngine:
         with _wrapped(f"files cannot be put into {path}"):
             self._client.put_archive(container, path, iter(tar))
 
-    def get_archive(self, container: str, path: str) -> Iterator[bytes]:
+    def get_archive(self, container: str, path: str) -> ArchiveStream:
         """Return the tar of a file or folder; raises FileNotFoundError at once, not while it is read."""
+        client = self._client
         with _wrapped(f"{path} cannot be read"):
             try:
-                # As bytes, since a name need not be UTF-8.
-                stream, _ = self._client.get_archive(
-                    container, os.fsencode(path), chunk_size=1 << 20
+                # The library's own call hides the answer, which has to be closed. The path goes as bytes,
+                # since a name need not be UTF-8.
+                response = client._get(
+                    client._url("/containers/{0}/archive", container),
+                    params={"path": os.fsencode(path)},
+                    headers={"Accept-Encoding": "identity"},
+                    stream=True,
                 )
+                client._raise_for_status(response)
             except docker.errors.NotFound:
                 raise FileNotFoundError(path) from None
-
-        def chunks() -> Iterator[bytes]:
-            with _wrapped(f"{path} cannot be read"):
-                yield from stream
-
-        return chunks()
+        return ArchiveStream(response, path)
 
     def remove(self, container: str) -> None:
         """Remove a container with its volumes, running or not; one that is gone is no matter."""
@@ -372,6 +373,27 @@ def _login_hint(login: Mapping[str, str] | None) -> str:
     if login:
         return "is the name right, and are user name and password of its login right?"
     return "is the name right, and does the registry ask for a login (`auth:`, or `docker login` here)?"
+
+
+class ArchiveStream:
+    """A tar that an engine sends: it locks the container until that is read to its end, or closed."""
+
+    def __init__(self, response: Any, path: str) -> None:
+        self._response = response
+        self._path = path
+        self._pieces = response.iter_content(1 << 20)
+
+    def __iter__(self) -> ArchiveStream:
+        return self
+
+    def __next__(self) -> bytes:
+        with _wrapped(f"{self._path} cannot be read"):
+            piece: bytes = next(self._pieces)
+        return piece
+
+    def close(self) -> None:
+        """Let the engine go on, whatever was read."""
+        self._response.close()
 
 
 @contextlib.contextmanager

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from typing import Any
 
 import pytest
 
-from tests.integration.runner.harness import Checkout
+from pipeline.runner.engine import open_engine
+from tests.integration.runner.harness import PLAIN_IMAGE, Checkout
 
 EXECUTORS = pytest.mark.parametrize("executor", ["docker", "host"])
 KEYS = {
@@ -225,3 +227,22 @@ def test_a_cache_is_kept_after_a_success_unless_it_says_otherwise(checkout: Chec
     assert steps["default"]["status"] == "skipped"
     assert steps["always"]["lines"] == ["Stored Cache to b"]
     assert steps["on fail"]["lines"] == ["Stored Cache to c"]
+
+
+def test_an_archive_that_nobody_reads_to_its_end_locks_no_container(docker_engine: Any) -> None:
+    engine = open_engine()
+    container = docker_engine.containers.run(
+        PLAIN_IMAGE, ["sh", "-c", "head -c 300000000 /dev/zero > /tmp/big; sleep 60"], detach=True
+    )
+    try:
+        while container.exec_run(["test", "-s", "/tmp/big"]).exit_code:
+            pass
+        unread = engine.get_archive(container.id, "/etc")
+        unread.close()
+        begun = engine.get_archive(container.id, "/tmp")
+        next(begun)
+        begun.close()
+        assert container.exec_run(["echo", "free"]).output == b"free\n"
+    finally:
+        container.remove(force=True)
+        engine.close()
