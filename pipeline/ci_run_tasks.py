@@ -169,12 +169,12 @@ def run_(
     tag: str = "",
     orb: Iterable[str] | None = None,
     node_index: int = -1,
-    node_total: int = 0,
+    node_total: int = -1,
     env: Iterable[str] | None = None,
     env_file: str = "",
     context: Iterable[str] | None = None,
     approve: Iterable[str] | None = None,
-    jobs: int = 0,
+    jobs: int = -1,
     executor: str = "auto",
     platform: str = "",
     image: Iterable[str] | None = None,
@@ -213,11 +213,13 @@ def run_(
         raise InvalidInput(f"--executor is auto, docker or host, not {executor!r}")
     if watch and in_place:
         raise InvalidInput("--watch would see what jobs change with --in-place: take one of them")
-    if jobs < 0:
+    if jobs < -1 or jobs == 0:
         raise InvalidInput(f"--jobs is a number of jobs, not {jobs}")
-    if node_index < -1 or node_total < 0:
+    if node_index < -1 or node_total < -1 or node_total == 0:
         raise InvalidInput("--node-index counts from 0, --node-total from 1")
-    if not job and (node_index >= 0 or node_total):
+    if only and not job:
+        raise InvalidInput("--only goes with --job, which says of what job")
+    if not job and (node_index >= 0 or node_total > 0):
         raise InvalidInput("--node-index and --node-total go with --job, which says of what job")
     options = LocalOptions(
         choice=Choice(
@@ -226,7 +228,7 @@ def run_(
             only,
             scheduled=trigger == "schedule",
             node_index=node_index if node_index >= 0 else None,
-            node_total=node_total,
+            node_total=max(node_total, 0),
         ),
         job_parameters=tuple(job_param or ()),
         begin_at=from_,
@@ -242,7 +244,7 @@ def run_(
         env_file=env_file,
         contexts=tuple(context or ()),
         approve=tuple(approve or ()),
-        at_once=jobs,
+        at_once=max(jobs, 0),
         executor=executor,
         platform=platform,
         images=tuple(image or ()),

@@ -9,6 +9,7 @@ import inspect
 import os
 import sys
 from collections.abc import Mapping
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -78,6 +79,8 @@ class OrbyardProgram(Program):
             super().parse_tasks()
         except ParseError as error:
             raise self._usage(error) from None
+        except ValueError as error:
+            raise self._no_number(error) from None
         if self.args.debug.value:
             enable_logging()
 
@@ -123,6 +126,16 @@ class OrbyardProgram(Program):
                     result.append(f"--{option}")
             result.append(word)
         return result
+
+    def _no_number(self, error: ValueError) -> Exit:
+        """Say what option is not a number: Invoke converts the words, and names neither."""
+        value = str(error).rpartition(": ")[2].strip("'")
+        words = [word for one in self.argv for word in one.split("=", 1)]
+        names = [name for name, word in pairwise(words) if word == value and name.startswith("-")]
+        return Exit(
+            f"error: {names[0] if names else 'an option'} takes a number, found {value!r}",
+            code=InvalidInput.exit_code,
+        )
 
     def _usage(self, error: ParseError) -> Exit:
         message = str(error)

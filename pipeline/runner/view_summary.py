@@ -23,6 +23,7 @@ _MOST_DIFFERENCES = 12
 _SLOWEST = 3
 _SLOW_S = 1.0
 _LINES_OF_WHY = 10
+_REASON_WIDTH = 60
 _FAILED = ("failed", "timedout", "unauthorized")
 
 
@@ -93,7 +94,7 @@ def _rows(job: JobRecord) -> Iterator[tuple[str, str, str, str]]:
     """Yield status, name, time and a word for each instance, or for a job without any."""
     for result in job.instances:
         words = [] if result.status == "success" else [result.status.replace("_", " ")]
-        words += [*_facts_of(result), *([result.reason] if result.reason else [])]
+        words += [*_facts_of(result), *([_in_short(result)] if result.reason else [])]
         if job.kept_from:
             words.append(f"as in the run {job.kept_from}")
         took = format_duration(result.seconds) if result.seconds else ""
@@ -103,6 +104,13 @@ def _rows(job: JobRecord) -> Iterator[tuple[str, str, str, str]]:
         words = [text for text in (word, job.reason) if text]
         took = format_duration(job.seconds) if job.started_at is not None else ""
         yield job.status, plain_text(job.name), took, plain_text(": ".join(words))
+
+
+def _in_short(result: JobResult) -> str:
+    """Return the beginning of a reason: all of one why a job failed stands below the table."""
+    if result.status != "failed" or len(result.reason) <= _REASON_WIDTH:
+        return result.reason
+    return f"{result.reason[: _REASON_WIDTH - 1].rstrip()}…"
 
 
 def _facts_of(result: JobResult) -> Iterator[str]:

@@ -92,6 +92,26 @@ def test_a_wrong_task_or_option_is_bad_input_with_the_nearest_name(project: Path
     assert orbyard(project, "deploy", "--no-such-option").returncode == 2
 
 
+@pytest.mark.parametrize("words", [("--limit", "ten"), ("--limit=ten",)])
+def test_an_option_that_is_no_number_is_bad_input(project: Path, words: tuple[str, ...]) -> None:
+    done = orbyard(project, "ci.runs", *words)
+    assert done.returncode == 2
+    assert done.stderr == "error: --limit takes a number, found 'ten'\n"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("--jobs", "0"), ("--job", "a", "--node-total", "0"), ("--only",)],
+    ids=["no jobs", "no nodes", "only what"],
+)
+def test_options_of_a_run_that_say_nothing_are_bad_input(
+    project: Path, words: tuple[str, ...]
+) -> None:
+    done = orbyard(project, "ci.run", *words)
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: --")
+
+
 def test_wrong_settings_are_bad_input_with_file_line_and_key(project: Path) -> None:
     (project / "orbyard.yml").write_text("image:\n  repositry: x\n")
     done = orbyard(project, "secrets.check")

@@ -131,6 +131,13 @@ def test_a_reason_that_no_step_tells_is_told() -> None:
     assert "  ✗ deploy: no variables for 'prod'" in lines
 
 
+def test_a_long_reason_is_told_in_full_once() -> None:
+    reason = "the image x:1 cannot be pulled: " + "no such host " * 10
+    lines = summary(job("test", 0, 0, status="failed", reason=reason.strip()), status="failed")
+    assert [line for line in lines if reason.strip() in line] == [f"  ✗ test: {reason.strip()}"]
+    assert [line for line in lines if "cannot be pulled" in line and line.endswith("…")]
+
+
 def test_what_waits_for_approval_is_told_with_the_command_that_lets_it_pass() -> None:
     lines = summary(
         JobRecord("hold", "approval", status="on_hold", reason="waits for approval"),
