@@ -11,7 +11,8 @@ from pathlib import Path
 from pipeline.command import Run
 from pipeline.errors import InvalidInput, OrbyardError, Problem, did_you_mean
 from pipeline.orb import ScaffoldFile, ScaffoldNote, ScaffoldOptions, capabilities, find_orbs
-from pipeline.scaffold import PlannedFile, join_files, plan_files, write_whole
+from pipeline.scaffold import PlannedFile, join_files, plan_files
+from pipeline.whole_file import write_whole
 
 __all__ = ["InitOptions", "known_extras", "run_init"]
 

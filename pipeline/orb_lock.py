@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
 import re
-import tempfile
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from pipeline.errors import InvalidInput, Location
+from pipeline.whole_file import write_whole
 
-__all__ = ["LOCK_NAME", "Lock", "read_lock", "write_atomically", "write_lock"]
+__all__ = ["LOCK_NAME", "Lock", "read_lock", "write_lock"]
 
 LOCK_NAME = "orbs.lock"
 """Its name in the store."""
@@ -77,20 +74,4 @@ def write_lock(store: Path, lock: Lock) -> None:
         numbered = {"version": version} if version else {}
         orbs.append({"name": name, **numbered, "sha256": lock[name, version]})
     text = to_yaml({"orbs": orbs}, comments=[_HEAD])
-    write_atomically(store / LOCK_NAME, text.encode("utf-8"))
-
-
-def write_atomically(path: Path, raw: bytes) -> str:
-    """Write a file so that nobody ever sees half of it, and return its SHA-256."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    number, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(number, "wb") as file:
-            file.write(raw)
-        os.chmod(name, 0o644)
-        os.replace(name, path)
-    except BaseException:
-        with suppress(FileNotFoundError):
-            os.unlink(name)
-        raise
-    return hashlib.sha256(raw).hexdigest()
+    write_whole(store / LOCK_NAME, text)

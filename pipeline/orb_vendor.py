@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -20,8 +21,9 @@ from pipeline.config.orb_references import (
 from pipeline.config.reader import Limits
 from pipeline.errors import InvalidInput, Unavailable
 from pipeline.orb_fetch import FetchedOrb
-from pipeline.orb_lock import read_lock, write_atomically, write_lock
+from pipeline.orb_lock import read_lock, write_lock
 from pipeline.orb_store import STORE, stored_file
+from pipeline.whole_file import write_whole
 
 __all__ = ["Declared", "Vendored", "declared_orbs", "fetch_all", "read_reference", "vendor"]
 
@@ -113,7 +115,9 @@ def vendor(root: Path, reference: OrbReference, text: str) -> Vendored:
         raise InvalidInput(f"{path.parent} is a link that leads out of {STORE.as_posix()}")
     lock = read_lock(store)
     try:
-        lock[reference.orb, reference.version] = write_atomically(path, text.encode("utf-8"))
+        raw = text.encode("utf-8")
+        write_whole(path, raw)
+        lock[reference.orb, reference.version] = hashlib.sha256(raw).hexdigest()
         write_lock(store, lock)
     except OSError as error:
         raise Unavailable(f"{path} cannot be written: {error.strerror}") from error

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline.ci_options import json_text
 from pipeline.errors import InvalidInput
 from pipeline.output import format_duration, table_lines
-from pipeline.runner.record import JobRecord, RunRecord
+from pipeline.runner.record import FAILED, JobRecord, RunRecord
 from pipeline.runner.run_folder import find_run, list_runs
 from pipeline.runner.run_logs import LoggedStep, choose_steps, follow_logs, logged_steps
 from pipeline.runner.run_retention import is_running
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from pipeline.command import Run
 
 __all__ = ["show_artifacts", "show_logs", "show_runs"]
-
-_FAILED = ("failed", "timedout", "unauthorized")
 
 
 def status_now(folder: Path, record: RunRecord) -> str:
@@ -91,7 +89,7 @@ def _what(record: RunRecord) -> str:
 
 def _failed_jobs(record: RunRecord) -> list[str]:
     return [
-        job.name for flow in record.last_attempts() for job in flow.jobs if job.status in _FAILED
+        job.name for flow in record.last_attempts() for job in flow.jobs if job.status in FAILED
     ]
 
 
@@ -223,8 +221,7 @@ def show_artifacts(run: Run, names: Iterable[str], *, job: str, json: bool) -> N
 
 def _files(job: JobRecord) -> Iterator[tuple[str, Path]]:
     for result in job.instances:
-        label = f"{job.name}[{result.node_index}]" if job.parallelism > 1 else job.name
         folder = Path(result.folder) / "artifacts"
         for above, _, names in sorted(os.walk(folder)) if result.folder else ():
             for name in sorted(names):
-                yield label, Path(above, name)
+                yield job.label(result), Path(above, name)

@@ -10,9 +10,7 @@ of a line may say when the line is wanted::
 
 from __future__ import annotations
 
-import os
 import re
-import tempfile
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib import resources
@@ -28,7 +26,6 @@ __all__ = [
     "join_files",
     "plan_files",
     "read_template",
-    "write_whole",
 ]
 
 _CONDITIONS = re.compile(r"(?:\s+#[+-][a-z0-9-]+)+$")
@@ -146,18 +143,3 @@ def missing_lines(before: str, wanted: str) -> str:
         else:
             pending = []
     return "\n".join(result).strip("\n") + "\n" if result else ""
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Write a file in one step: it is there as a whole, or as it was before."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    mode = path.stat().st_mode & 0o777 if path.exists() else 0o644
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
-            file.write(text)
-        os.chmod(temporary, mode)
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import shlex
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +11,7 @@ from typing import Any
 from orbs.rails.build import BuildResult
 from orbs.rails.model import BuilderImage, DependencyHome
 from pipeline.errors import InvalidInput, Location
+from pipeline.whole_file import write_whole
 
 __all__ = [
     "append_bash_env",
@@ -84,13 +83,7 @@ def write_reference(path: Path, reference: str) -> None:
         InvalidInput: the file cannot be written.
     """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(
-            "w", dir=path.parent, prefix=f".{path.name}.", delete=False, encoding="utf-8"
-        ) as file:
-            file.write(reference + "\n")
-        os.chmod(file.name, 0o644)
-        os.replace(file.name, path)
+        write_whole(path, reference + "\n")
     except OSError as error:
         raise InvalidInput(
             f"cannot be written: {error.strerror}", where=Location(str(path))

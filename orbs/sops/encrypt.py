@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import os
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +11,7 @@ from orbs.sops.messages import explain
 from orbs.sops.program import Sops
 from orbs.sops.sniff import conflict_marker_line, format_of_plain_file, sniff
 from pipeline.errors import InvalidInput, Location, Problem
+from pipeline.whole_file import write_whole
 from pipeline.yamlfile import Document, parse_documents
 
 __all__ = ["encrypt_text", "secret_problems", "write_encrypted"]
@@ -98,13 +97,4 @@ def write_encrypted(path: Path, text: str) -> None:
         raise InvalidInput(
             "refused to write a text that is not encrypted", where=Location(str(path))
         )
-    mode = path.stat().st_mode & 0o777 if path.exists() else 0o644
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
-            file.write(text)
-        os.chmod(temporary, mode)
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    write_whole(path, text)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fcntl
 import json
-import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -13,6 +12,7 @@ from typing import Any
 
 from pipeline.errors import WorkFailed
 from pipeline.runner.test_results import CaseResult, Timings, timings_of
+from pipeline.whole_file import write_whole
 
 __all__ = ["ProjectMemory"]
 
@@ -62,9 +62,7 @@ class ProjectMemory:
                 fcntl.flock(lock, fcntl.LOCK_EX)
                 known = _read(path)
                 yield known
-                aside = path.with_suffix(".new")
-                aside.write_text(json.dumps(known), encoding="utf-8")
-                os.replace(aside, path)
+                write_whole(path, json.dumps(known))
         except OSError as error:
             raise WorkFailed(f"{path} cannot be written: {error.strerror or error}") from error
 

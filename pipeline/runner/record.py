@@ -7,8 +7,6 @@ file; durations are seconds.
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -18,8 +16,10 @@ from typing import Any, Literal
 from pipeline.errors import InvalidInput
 from pipeline.runner.model import JobResult, StepResult
 from pipeline.runner.schedule import Status
+from pipeline.whole_file import write_whole
 
 __all__ = [
+    "FAILED",
     "LOCKS",
     "RECORD_FILE",
     "VERSION",
@@ -34,6 +34,8 @@ __all__ = [
 
 RECORD_FILE = "run.json"
 VERSION = 2
+FAILED = ("failed", "timedout", "unauthorized")
+"""Statuses of jobs that did not go well by themselves."""
 LOCKS = ("lock", "unlock")
 """Types of jobs that hold what they did only while their workflow goes on."""
 RunStatus = Literal["running", "success", "failed", "canceled", "on_hold", "not_run"]
@@ -75,6 +77,10 @@ class JobRecord:
     seconds: float = 0.0
     instances: tuple[JobResult, ...] = ()
     kept_from: str = ""
+
+    def label(self, instance: JobResult) -> str:
+        """Return how an instance is called: the job's name, with its number where there are several."""
+        return f"{self.name}[{instance.node_index}]" if self.parallelism > 1 else self.name
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +146,7 @@ class RunRecord:
 
 _WORST_FIRST: tuple[tuple[tuple[str, ...], RunStatus], ...] = (
     (("running", "waiting"), "running"),
-    (("failed", "unauthorized", "timedout"), "failed"),
+    (FAILED, "failed"),
     (("canceled",), "canceled"),
     (("on_hold",), "on_hold"),
     (("success",), "success"),
@@ -163,12 +169,7 @@ def write_record(record: RunRecord, folder: Path) -> None:
         OSError: the folder cannot be written.
     """
     data = {"version": VERSION, **_with_times(asdict(record), _written_time)}
-    fd, temporary = tempfile.mkstemp(prefix=".run", dir=folder)
-    with os.fdopen(fd, "w", encoding="utf-8") as file:
-        json.dump(data, file, indent=2, ensure_ascii=False)
-        file.write("\n")
-    os.chmod(temporary, 0o644)
-    os.replace(temporary, folder / RECORD_FILE)
+    write_whole(folder / RECORD_FILE, json.dumps(data, indent=2, ensure_ascii=False) + "\n")
 
 
 def read_record(folder: Path) -> RunRecord:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Literal
 from pipeline.errors import InvalidInput
 from pipeline.output import Console
 from pipeline.runner.record import RunRecord
+from pipeline.whole_file import write_whole
 
 __all__ = ["PAGE_FILE", "Target", "check_target", "read_targets", "report_run", "write_reports"]
 
@@ -99,7 +99,7 @@ def write_reports(
             from pipeline.runner.report_junit import render_junit
 
             text = render_junit(data)
-        _write_whole(target.path, text)
+        write_whole(target.path, text.encode("utf-8", "replace"))
 
 
 def report_run(
@@ -122,16 +122,3 @@ def report_run(
         return
     for target in targets:
         console.detail(f"report in {target.path}")
-
-
-def _write_whole(path: Path, text: str) -> None:
-    """Write a file in one go: who has the page open never sees half of the next."""
-    fd, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(fd, "w", encoding="utf-8", errors="replace") as file:
-            file.write(text)
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise

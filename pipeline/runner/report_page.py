@@ -15,6 +15,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from pipeline.output import format_duration
+from pipeline.runner.record import FAILED
 from pipeline.runner.report_graph import GRAPH_PAGE_STYLE, render_graph
 from pipeline.runner.report_jobs import JobSections, icon, render_lines, status_words
 from pipeline.runner.report_model import ReportData, ReportJob, ReportStep
@@ -24,7 +25,6 @@ from pipeline.runner.report_timeline import render_timeline, timeline_bars
 
 __all__ = ["render_page"]
 
-_FAILED = ("failed", "timedout", "unauthorized")
 _LAST_LINES = 12
 """Lines of a failed step's output at the top of the page; mostly they say what is wrong."""
 
@@ -173,7 +173,7 @@ class _Page:
         """Return title and content of the section that is read first."""
         items = [item for job in self._data.last_jobs() for item in self._failure(job)]
         statuses = {job.record.status for job in self._data.last_jobs()}
-        title = "What it waits for" if statuses.isdisjoint(_FAILED) else "What went wrong"
+        title = "What it waits for" if statuses.isdisjoint(FAILED) else "What went wrong"
         return title, f'<ul class="failures">{"".join(items)}</ul>' if items else ""
 
     def _failure(self, job: ReportJob) -> Iterator[str]:
@@ -184,7 +184,7 @@ class _Page:
                     found = True
                     yield self._failed_step(instance.label, step)
         status = job.record.status
-        if not found and status in (*_FAILED, "on_hold"):
+        if not found and status in (*FAILED, "on_hold"):
             yield (
                 f'<li class="s-{status}">{icon(status)}<div><a href="{anchor_href(job.anchor)}">'
                 f"<bdi>{escaped(job.label)}</bdi></a> {status_words(status)}"

@@ -9,6 +9,7 @@ from pipeline.output import format_duration
 from pipeline.runner.report_model import ReportData, ReportInstance
 from pipeline.runner.report_text import anchor_href, escaped, link_to
 from pipeline.runner.test_results import CaseResult, summarise
+from pipeline.sizes import format_size
 
 __all__ = ["render_artifacts", "render_caches", "render_tests"]
 
@@ -149,11 +150,6 @@ def _home(path: Path) -> Path:
 
 def _size(path: Path) -> str:
     try:
-        size = float(path.lstat().st_size)
+        return format_size(path.lstat().st_size)
     except OSError:
         return ""
-    for unit in ("bytes", "kB", "MB"):
-        if size < 1000:
-            return f"{size:.0f} {unit}" if unit == "bytes" else f"{size:.1f} {unit}"
-        size /= 1000
-    return f"{size:.1f} GB"

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from pipeline.output import format_duration
-from pipeline.runner.record import JobRecord
+from pipeline.runner.record import FAILED, JobRecord
 from pipeline.runner.report_model import ReportData, ReportFlow, ReportInstance, ReportJob
 from pipeline.runner.report_text import anchor_href, escaped
 
@@ -222,4 +222,4 @@ def _span(start: float, end: float, total: float) -> tuple[float, float]:
 def _kind(status: str) -> str:
     if status == "success":
         return "k-success"
-    return "k-failed" if status in ("failed", "timedout", "unauthorized") else "k-other"
+    return "k-failed" if status in FAILED else "k-other"

@@ -48,9 +48,8 @@ def logged_steps(record: RunRecord, folder: Path) -> list[LoggedStep]:
     for flow in record.workflows:
         for job in flow.jobs:
             for result in job.instances:
-                label = f"{job.name}[{result.node_index}]" if job.parallelism > 1 else job.name
                 found += [
-                    LoggedStep(label, step.name, number, Path(step.log), step)
+                    LoggedStep(job.label(result), step.name, number, Path(step.log), step)
                     for number, step in enumerate(result.steps, start=1)
                     if step.log
                 ]

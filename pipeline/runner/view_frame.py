@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pipeline.output import format_duration
+from pipeline.runner.record import FAILED
 from pipeline.runner.view_blocks import Style, mark, short_name, step_head
 from pipeline.runner.view_state import RunState, ShownJob, ShownStep
 from pipeline.runner.view_text import cut, plain_text, safe_line, width_of
@@ -123,7 +124,7 @@ def _foot(state: RunState, now: float, style: Style) -> list[str]:
         again = "Ctrl-C again does not wait"
         return [f"{style(word, 'yellow', 'bold')}  {style(took, 'dim')}  {style(again, 'dim')}"]
     counts = state.counts()
-    failed = sum(counts[status] for status in ("failed", "timedout", "unauthorized"))
+    failed = sum(counts[status] for status in FAILED)
     held = counts["on_hold"]
     words = [
         f"{len(state.jobs)} running" if state.jobs else "",

@@ -11,7 +11,7 @@ from pathlib import Path
 from pipeline.output import format_duration
 from pipeline.runner.critical_path import path_of_run
 from pipeline.runner.model import JobResult, StepResult
-from pipeline.runner.record import JobRecord, RunRecord
+from pipeline.runner.record import FAILED, JobRecord, RunRecord
 from pipeline.runner.view_blocks import Style, mark, near, short_name, tail
 from pipeline.runner.view_text import plain_text, safe_line, width_of
 
@@ -24,7 +24,6 @@ _SLOWEST = 3
 _SLOW_S = 1.0
 _LINES_OF_WHY = 10
 _REASON_WIDTH = 60
-_FAILED = ("failed", "timedout", "unauthorized")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +60,8 @@ def failures(jobs: Iterable[JobRecord]) -> list[Failure]:
     """Return what failed, in the order of the jobs."""
     found = []
     for job in jobs:
-        failed = [result for result in job.instances if result.status in _FAILED]
-        if job.status in _FAILED and not failed:
+        failed = [result for result in job.instances if result.status in FAILED]
+        if job.status in FAILED and not failed:
             found.append(Failure(plain_text(job.name), job.reason or job.status))
         for result in failed:
             label = _label(job, result)
@@ -74,7 +73,7 @@ def failures(jobs: Iterable[JobRecord]) -> list[Failure]:
 
 
 def _label(job: JobRecord, result: JobResult) -> str:
-    return plain_text(f"{job.name}[{result.node_index}]" if job.parallelism > 1 else job.name)
+    return plain_text(job.label(result))
 
 
 def _table(jobs: Iterable[JobRecord], style: Style) -> Iterator[str]:

@@ -85,7 +85,8 @@ def test_a_report_that_cannot_be_written_is_refused_before_the_run(
 def test_a_report_that_fails_after_the_run_is_a_warning(tmp_path: Path) -> None:
     record, folder = rails_run(tmp_path)
     screen = io.StringIO()
-    target = Target(tmp_path / "gone" / "report.html", "html")
+    (tmp_path / "file").write_text("")
+    target = Target(tmp_path / "file" / "report.html", "html")
     report_run(record, folder, [target], Console(err=screen, colour=False))
     assert "no report" in screen.getvalue()
     assert f"orbyard ci.report {record.id}" in screen.getvalue()
