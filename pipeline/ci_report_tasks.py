@@ -16,7 +16,7 @@ __all__ = ["report"]
     variadic="name",
     iterable=["name"],
     help={
-        "name": "the run: its id, the beginning or end of it, or `last`, which is the default",
+        "name": "the run: its id, a part of it, or `last`, which is the default",
         "html": "write the page to this file; default is report.html in the run's folder",
         "junit": "write the run and its tests as JUnit XML to this file",
         "open_": "open the page in the browser",

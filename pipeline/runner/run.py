@@ -201,7 +201,7 @@ class Runner:
         try:
             result = self._request.run_instance(spec)
         except OrbyardError as error:
-            reason = f"{error.message}. {error.hint}" if error.hint else error.message
+            reason = f"{error.message}; {error.hint}" if error.hint else error.message
             reason = self._request.mask(reason)
             result = JobResult(spec.name, spec.node_index, "failed", 0.0, reason=reason)
         self._view.instance_finished(spec, result)

@@ -43,7 +43,7 @@ def _folders(root: Path) -> list[Path]:
 
 
 def find_run(root: Path, name: str) -> tuple[Path, RunRecord]:
-    """Return a run by its id, by the beginning or end of it, or ``last``.
+    """Return a run by its id, by a part of it, or ``last``.
 
     Raises:
         InvalidInput: there is none, or there are several.
@@ -56,9 +56,7 @@ def find_run(root: Path, name: str) -> tuple[Path, RunRecord]:
         last = next((path for path in folders if (path / RECORD_FILE).exists()), folders[0])
         return last, read_record(last)
     found = [path for path in folders if path.name == name] or [
-        path
-        for path in folders
-        if name and (path.name.startswith(name) or path.name.endswith(name))
+        path for path in folders if name and name in path.name
     ]
     if len(found) == 1:
         return found[0], read_record(found[0])

@@ -379,3 +379,11 @@ workflows: {main: {jobs: [build: {filters: {tags: {only: /v.*/}, branches: {igno
 def variables(printed: str) -> dict[str, str]:
     pairs = (line.partition("=") for line in printed.splitlines())
     return {name: value for name, equals, value in pairs if equals}
+
+
+def test_the_time_of_a_job_has_that_of_making_its_container(checkout: Checkout) -> None:
+    assert checkout.build("- run: echo").returncode == 0
+    (instance,) = checkout.record()["workflows"][0]["jobs"][0]["instances"]
+    (step,) = instance["steps"]
+    assert instance["started_at"] < step["started_at"]
+    assert instance["seconds"] > step["seconds"]

@@ -182,7 +182,7 @@ def test_a_job_whose_sandbox_cannot_be_made_fails_with_the_reason_said_once(runs
     runs.endings = {"a": WorkFailed("no such image", hint="is it spelled right?")}
     result = runs("  w: {jobs: [a, b]}")
     assert statuses(result) == {"a": "failed", "b": "success"}
-    assert reasons(result)["a"] == "no such image. is it spelled right?"
+    assert reasons(result)["a"] == "no such image; is it spelled right?"
     assert len(runs.shown("a: failed")) == 1
 
 

@@ -36,6 +36,7 @@ def test_ids_sort_by_the_time_at_which_they_were_made() -> None:
         ("20300101-110000-bbb222", "20300101-110000-bbb222"),
         ("aaa111", "20300101-100000-aaa111"),
         ("20300102", "20300102-100000-ccc222"),
+        ("110000", "20300101-110000-bbb222"),
     ],
 )
 def test_a_run_is_found_by_its_id_or_a_part_of_it(root: Path, name: str, found: str) -> None:
