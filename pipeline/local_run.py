@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.ci_options import CompileOptions, read_config
 from pipeline.config.model import CompiledConfig
+from pipeline.errors import InvalidInput
 from pipeline.local_continuation import (
     chosen_of_setup,
     contexts_for,
@@ -26,6 +27,7 @@ from pipeline.runner.plan import PlannedWorkflow, plan_run
 from pipeline.runner.record import RunRecord
 from pipeline.runner.resume import Resumed, failed_tests, resume_failed, resume_from
 from pipeline.runner.run_folder import find_run, list_runs
+from pipeline.runner.run_retention import is_running
 from pipeline.runner.step_check import check_steps
 
 if TYPE_CHECKING:
@@ -96,7 +98,7 @@ def run_locally(run: Run, config: str, compiling: CompileOptions, options: Local
 
 
 def _read(run: Run, config: str, compiling: CompileOptions, options: LocalOptions) -> _Given:
-    earlier = find_run(run.root, options.failed)[1] if options.failed else None
+    earlier = _earlier(run.root, options.failed) if options.failed else None
     source = read_config(run, config or (earlier.config if earlier else ""))
     if earlier is not None:
         compiling, options = as_before(earlier, source, compiling, options)
@@ -108,6 +110,16 @@ def _read(run: Run, config: str, compiling: CompileOptions, options: LocalOption
         else continuation_before(run, written, compiling, options.begin_at, earlier)
     )
     return _Given(source.name, written, handed, compiling, options, earlier)
+
+
+def _earlier(root: Path, name: str) -> RunRecord:
+    folder, record = find_run(root, name)
+    if is_running(folder):
+        raise InvalidInput(
+            f"the run {record.id} is not over yet: nobody knows what of it fails",
+            hint="wait for its end, or name another one; `orbyard ci.runs` lists them",
+        )
+    return record
 
 
 def _plan(root: Path, given: _Given) -> Resumed:

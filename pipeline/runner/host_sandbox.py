@@ -47,14 +47,12 @@ class HostSandbox:
 
     Attributes:
         folder: the scratch folder.
-        keep: whether it stays when the job is over.
         job_id: tells the job's processes from all others.
         cancel: set when the run is stopped.
         tree: the working tree itself, where the job works on it: ``~/project`` is a link to it.
     """
 
     folder: Path
-    keep: bool = False
     job_id: str = field(default_factory=lambda: uuid.uuid4().hex)
     cancel: threading.Event = field(default_factory=threading.Event)
     tree: Path | None = None
@@ -181,8 +179,7 @@ class HostSandbox:
         """End what the job left running, and remove the scratch folder."""
         wanted = mark_of(self.job_id)
         end_processes(lambda mark: mark == wanted)
-        if not self.keep:
-            shutil.rmtree(self.folder, ignore_errors=True)
+        shutil.rmtree(self.folder, ignore_errors=True)
 
 
 def _below_project(name: str) -> str | None:

@@ -96,19 +96,19 @@ def _alone(job: ShownJob, room: int, now: float, style: Style) -> list[str]:
     """Return the only job that runs, with the steps that it has done."""
     took = style(format_duration(now - job.began), "dim")
     lines = [f"{_spinner(now, style)} {style(plain_text(job.label), 'bold')}  {took}"]
-    done = [f"  {step_head(result, style)}" for result, _ in job.done if _is_told(result.status)]
+    told = [result for result, _ in job.done if _is_told(result.status)]
     running: list[str] = []
     if job.step is not None:
         running.append(f"  {_spinner(now, style)} {_doing(job, now, style)}")
-        running += _output(job.step, max(0, min(_MOST_OUTPUT, room - len(done) - 3)) or 1, style)
+        running += _output(job.step, max(0, min(_MOST_OUTPUT, room - len(told) - 3)) or 1, style)
         if job.step.count > _MOST_OUTPUT:
             running.append(style(f"    {job.step.count:,} lines so far", "dim"))
     elif not job.done:
         running.append(style(f"  {job.preparing}", "dim"))
     left = max(0, room - 1 - len(running))
-    if len(done) > left:
-        hidden = len(done) - max(0, left - 1)
-        done = [style(f"  … {hidden} steps before", "dim"), *done[hidden:]]
+    hidden = len(told) - max(0, left - 1) if len(told) > left else 0
+    done = [style(f"  … {hidden} steps before", "dim")] if hidden else []
+    done += [f"  {step_head(result, style)}" for result in told[hidden:]]
     return [*lines, *done, *running][:room]
 
 

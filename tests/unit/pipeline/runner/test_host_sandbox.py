@@ -189,12 +189,11 @@ def test_nothing_is_unpacked_outside_of_the_scratch_folder(
     assert not (tmp_path / "file").exists()
 
 
-def test_the_scratch_folder_is_removed_at_the_end_unless_it_is_kept(tmp_path: Path) -> None:
-    for keep in (False, True):
-        folder = tmp_path / f"home-{keep}"
-        folder.mkdir()
-        HostSandbox(folder, keep=keep).close()
-        assert folder.exists() is keep
+def test_the_scratch_folder_is_removed_at_the_end(tmp_path: Path) -> None:
+    folder = tmp_path / "home"
+    folder.mkdir()
+    HostSandbox(folder).close()
+    assert not folder.exists()
 
 
 def test_a_step_s_output_goes_to_a_terminal_where_that_is_asked_for(sandbox: HostSandbox) -> None:
