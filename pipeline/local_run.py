@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.ci_options import CompileOptions, read_config
 from pipeline.config.model import CompiledConfig
-from pipeline.errors import InvalidInput
+from pipeline.errors import InvalidInput, did_you_mean
 from pipeline.local_continuation import (
     chosen_of_setup,
     contexts_for,
@@ -94,7 +94,20 @@ def run_locally(run: Run, config: str, compiling: CompileOptions, options: Local
         return True
     if skips_ci(given.written.values):
         run.console.detail("the commit says [skip ci]: CircleCI would run nothing for a push of it")
+    if not compiled.setup:
+        _warn_of_approvals(run, resumed, options.approve)
     return run_session(run, _work(run, given, resumed), options).is_success
+
+
+def _warn_of_approvals(run: Run, resumed: Resumed, approved: Iterable[str]) -> None:
+    """Say which of ``--approve`` nothing waits for: it could be misspelt."""
+    known = [job.name for flow in resumed.workflows for job in flow.jobs if job.type == "approval"]
+    for name in approved:
+        if name != "all" and name not in known:
+            run.console.warning(
+                f"--approve {name}: no approval of that name is waited for",
+                hint=did_you_mean(name, known),
+            )
 
 
 def _read(run: Run, config: str, compiling: CompileOptions, options: LocalOptions) -> _Given:

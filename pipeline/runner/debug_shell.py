@@ -73,7 +73,7 @@ def _profile(run: JobRun, step: Step) -> str:
         lines[-1] = f"PS1='{_plain(run.spec.label)}$ '"
     if step.type in _COMMANDS:
         command = shlex.join([*shell_words(run, step), script_path(run, step)])
-        lines.append(f"rerun() {{ {command}; }}")
+        lines.append(f'rerun() {{ {command}; set -- $?; echo "exit code $1"; return "$1"; }}')
     return "\n".join(lines) + "\n"
 
 

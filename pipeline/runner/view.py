@@ -210,8 +210,13 @@ class View:
 
     def _ended(self, label: str, status: str, seconds: float, reason: str) -> None:
         because = f": {plain_text(reason)}" if reason else ""
-        took = format_duration(seconds)
-        self._line(f"{mark(status, self._style)} {plain_text(label)}: {status} ({took}){because}")
+        head = f"{mark(status, self._style)} {plain_text(label)}"
+        if status == "on_hold":
+            # Steps of the one job that runs go on below, and their lines do not name it.
+            indent = "  " if len(self._state.jobs) == 1 else ""
+            self._line(f"{indent}{head}{because}")
+            return
+        self._line(f"{head}: {status} ({format_duration(seconds)}){because}")
 
     def _print_step(self, step: ShownStep, result: StepResult) -> None:
         several = len(self._state.jobs) > 1

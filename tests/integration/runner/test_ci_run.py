@@ -142,6 +142,9 @@ workflows:
 """)
     waiting = checkout.run()
     assert "--approve hold" in waiting.stderr
+    misspelt = checkout.run("--approve", "hodl")
+    assert "--approve hodl: no approval of that name is waited for" in misspelt.stderr
+    assert "did you mean 'hold'?" in misspelt.stderr
     assert checkout.statuses() == {"hold": "on_hold", "deploy": "not_run"}
     assert waiting.returncode == 1
     assert checkout.run("--approve", "hold").returncode == 0

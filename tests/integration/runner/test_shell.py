@@ -82,6 +82,7 @@ def test_where_a_step_failed_a_shell_has_its_variables_and_runs_it_again(
     time.sleep(0.5)
     person.type("\x03")
     person.type("rerun || touch mended; rerun && echo it goes w''ell")
+    person.read_until("exit code 1")
     person.read_until("it goes well")
     person.type("exit")
     assert person.end() == 1
