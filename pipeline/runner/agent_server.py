@@ -1,7 +1,8 @@
 """The runner's side of the ``circleci`` program: requests taken from a folder that the job sees too.
 
 What stands in that folder was written by the job, which is not trusted: links are not followed, only plain
-files of a bounded size are read, and only a job's own request folder is written to.
+files of a bounded size are read, and only a job's own request folder is written to. The folder itself is
+opened before the job begins, since a job may put a link in its place.
 """
 
 from __future__ import annotations
@@ -52,11 +53,14 @@ class AgentServer:
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._serve, name="orbyard-agent", daemon=True)
         self._answered: set[str] = set()
+        self._place = -1
+        self._was_halted = False
 
     def __enter__(self) -> AgentServer:
         self.folder.mkdir(parents=True, exist_ok=True)
         self.folder.chmod(0o1777)
         (self.folder / "serving").touch()
+        self._place = os.open(self.folder, _DIRECTORY)
         self._thread.start()
         return self
 
@@ -69,13 +73,21 @@ class AgentServer:
         self._stop.set()
         self._thread.join()
         with contextlib.suppress(FileNotFoundError):
-            (self.folder / "serving").unlink()
+            os.unlink("serving", dir_fd=self._place)
         self._pass()
+        self._was_halted = self.halted
+        os.close(self._place)
+        self._place = -1
 
     @property
     def halted(self) -> bool:
         """Whether the job asked for its end with ``circleci step halt``."""
-        return os.path.lexists(self.folder / "halt")
+        if self._place < 0:
+            return self._was_halted
+        with contextlib.suppress(FileNotFoundError):
+            os.lstat("halt", dir_fd=self._place)
+            return True
+        return False
 
     def _serve(self) -> None:
         pause_s = _POLL_S
@@ -85,7 +97,7 @@ class AgentServer:
     def _pass(self) -> bool:
         """Answer what is there, and return whether there was anything."""
         try:
-            names = [name for name in os.listdir(self.folder) if name.startswith("ask.")]
+            names = [name for name in os.listdir(self._place) if name.startswith("ask.")]
         except OSError:
             return False
         self._answered &= set(names)
@@ -99,7 +111,7 @@ class AgentServer:
         return bool(fresh)
 
     def _exchange(self, name: str) -> None:
-        with _opened(self.folder / name) as place:
+        with _opened(name, self._place) as place:
             given = self._answer(place)
             _write(place, "out", given.stdout)
             _write(place, "err", given.stderr)
@@ -124,8 +136,8 @@ class _Unreadable(Exception):
 
 
 @contextlib.contextmanager
-def _opened(path: Path) -> Iterator[int]:
-    place = os.open(path, _DIRECTORY)
+def _opened(name: str, parent: int) -> Iterator[int]:
+    place = os.open(name, _DIRECTORY, dir_fd=parent)
     try:
         yield place
     finally:

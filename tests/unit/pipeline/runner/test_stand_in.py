@@ -515,3 +515,16 @@ def test_exports_are_read_as_each_shell_writes_them(shell: str, value: str) -> N
     )
     read = parse_exports(done.stdout.decode("utf-8", "surrogateescape"))
     assert (read["A"], read["Z"]) == (value, "last")
+
+
+def test_a_link_in_place_of_the_folder_leads_nowhere(agent: Path, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    with AgentServer(agent) as server:
+        agent.rename(tmp_path / "away")
+        agent.symlink_to(elsewhere)
+        for name in ("halt", "serving"):
+            (elsewhere / name).write_text("precious")
+        assert not server.halted
+    assert sorted(path.name for path in elsewhere.iterdir()) == ["halt", "serving"]
+    assert not server.halted
