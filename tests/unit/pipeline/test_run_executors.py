@@ -42,3 +42,24 @@ def test_a_volume_that_cannot_be_is_refused(tmp_path: Path, volume: str, words: 
     (tmp_path / "keys").mkdir()
     with pytest.raises(InvalidInput, match=words):
         mounts(tmp_path, volume)
+
+
+def images(folder: Path, *written: str) -> dict[str, str]:
+    settings = "ci: {images: {cimg/: mirror.test/cimg/, cimg/ruby: acme/ruby}}\n"
+    (folder / "orbyard.yml").write_text(settings)
+    run = Run(cwd=folder, environ={})
+    return dict(executor_options(run, "auto", "", written, ssh_agent=False).images)
+
+
+def test_images_of_the_option_are_added_to_those_of_the_settings(tmp_path: Path) -> None:
+    assert images(tmp_path, "redis:7=acme/redis:7", "cimg/ruby=ours@sha256:ab") == {
+        "cimg/": "mirror.test/cimg/",
+        "cimg/ruby": "ours@sha256:ab",
+        "redis:7": "acme/redis:7",
+    }
+
+
+@pytest.mark.parametrize("written", ["cimg/ruby", "=ruby", "cimg/=ruby", "cimg/ruby=a b"])
+def test_an_image_that_is_for_none_is_refused(tmp_path: Path, written: str) -> None:
+    with pytest.raises(InvalidInput, match="--image is written as IMAGE=OTHER"):
+        images(tmp_path, written)
