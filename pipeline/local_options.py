@@ -13,6 +13,7 @@ from pipeline.runner.plan import Choice
 from pipeline.runner.record import RunRecord
 from pipeline.runner.report import Target
 from pipeline.runner.view import ViewKind
+from pipeline.secret import MASK
 from pipeline.terminal import is_interactive
 
 if TYPE_CHECKING:
@@ -112,7 +113,11 @@ def options_to_keep(options: LocalOptions) -> dict[str, str]:
 def as_before(
     earlier: RunRecord, source: Source, compiling: CompileOptions, options: LocalOptions
 ) -> tuple[CompileOptions, LocalOptions]:
-    """Return the options of an earlier run where none are given."""
+    """Return the options of an earlier run where none are given.
+
+    Raises:
+        InvalidInput: a parameter had a secret in it, which the record does not have.
+    """
     # A default was not given: a setup workflow may pass a value for it.
     defaults = default_parameters(source)
     given = {
@@ -123,6 +128,13 @@ def as_before(
     if not any(asdict(options.choice).values()):
         options = replace(options, choice=Choice(**earlier.choice))
     options = replace(options, **_before(earlier.options, options))
+    again = compiling.file_parameters.keys() | compiling.written_parameters.keys()
+    for name, value in given.items():
+        if name not in again and isinstance(value, str) and MASK in value:
+            raise InvalidInput(
+                f"the parameter {name} of the run {earlier.id} had a secret in it, which is not kept",
+                hint=f"give it again: --param {name}=VALUE",
+            )
     return replace(compiling, file_parameters={**given, **compiling.file_parameters}), options
 
 

@@ -86,7 +86,7 @@ def run_session(run: Run, work: Work, options: LocalOptions) -> RunRecord:
         InvalidInput: an option is wrong.
         Unavailable: no Docker engine answers where one is needed.
     """
-    record = _record(work, options)
+    record = _record(run, work, options)
     folder = runs_folder(run.root) / record.id
     if work.handed:
         keep_continuation(run, work.handed, folder)
@@ -96,7 +96,7 @@ def run_session(run: Run, work: Work, options: LocalOptions) -> RunRecord:
         return session.run_jobs(session.snapshot())
 
 
-def _record(work: Work, options: LocalOptions) -> RunRecord:
+def _record(run: Run, work: Work, options: LocalOptions) -> RunRecord:
     return RunRecord(
         id=new_run_id(),
         process=os.getpid(),
@@ -104,7 +104,7 @@ def _record(work: Work, options: LocalOptions) -> RunRecord:
         branch=work.branch,
         tag=work.tag,
         revision=work.revision,
-        parameters=dict(work.parameters),
+        parameters=run.console.masker.mask_data(work.parameters),
         choice=asdict(options.choice),
         options=options_to_keep(options),
     )

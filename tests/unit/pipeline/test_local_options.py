@@ -86,3 +86,13 @@ def test_a_tag_that_is_taken_over_is_a_value_of_the_pipeline(compiling: CompileO
 def test_a_value_that_is_given_wins_over_what_options_mean(compiling: CompileOptions) -> None:
     given = compiling.with_values({"pipeline.trigger_source": "elsewhere"})
     assert with_pipeline(given, NOTHING).values["pipeline.trigger_source"] == "elsewhere"
+
+
+def test_a_parameter_with_a_secret_has_to_be_given_again(compiling: CompileOptions) -> None:
+    earlier = RunRecord("r1", parameters={"token": "Bearer ****"})
+    with pytest.raises(InvalidInput, match="token of the run r1") as error:
+        as_before(earlier, CONFIG, compiling, NOTHING)
+    assert "--param token=VALUE" in (error.value.hint or "")
+    given = replace(compiling, written_parameters={"token": "Bearer x"})
+    after, _ = as_before(earlier, CONFIG, given, NOTHING)
+    assert after.written_parameters == {"token": "Bearer x"}
