@@ -220,6 +220,11 @@ class _Session:
             report_run(runner.record, self.folder, options.reports, run.console)
             if not machine.teardown.wait():
                 run.console.warning("the engine did not remove all containers; the next run does")
+        if machine.shell is not None and machine.shell.missed:
+            run.console.warning(
+                f"--shell-at {machine.shell.missed}: no job came to a step of that name or number",
+                hint="`orbyard ci.run --dry-run` lists the steps",
+            )
         keep = ci_settings(run).keep_runs
         remove_old_runs(self.folder.parent, keep, self.store, run.console.warning)
         return runner.record

@@ -31,10 +31,17 @@ class DebugShell:
         self._at = at
         self._one_at_a_time = threading.Lock()
         self.opened = 0
+        self._is_reached = False
+
+    @property
+    def missed(self) -> str:
+        """The step that a shell was asked for at, where no job came to it."""
+        return "" if self._is_reached else self._at
 
     def before(self, run: JobRun, step: Step, number: int) -> None:
         """Open one, if this is the step that was asked for."""
         if self._at and self._at in (step_name(step), str(number + 1)):
+            self._is_reached = True
             self._open(run, step, f"before {step_name(step)!r}; leave the shell to go on with it")
 
     def after_failure(self, run: JobRun, step: Step) -> None:

@@ -109,6 +109,13 @@ def test_a_shell_opens_before_a_step_which_then_goes_on(checkout: Checkout) -> N
     assert person.end() == 0
 
 
+def test_a_step_that_no_job_comes_to_is_told(checkout: Checkout) -> None:
+    checkout.build("- run: echo")
+    person = Person(checkout, "--shell-at", "misspelt")
+    assert person.end() == 0
+    assert "--shell-at misspelt: no job came to a step of that name" in person.screen
+
+
 def test_without_a_terminal_there_is_no_shell(checkout: Checkout) -> None:
     checkout.write(CONFIG.replace("EXECUTOR", "docker: [{image: PLAIN}]"))
     done = checkout.run("--shell")
