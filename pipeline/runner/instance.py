@@ -122,26 +122,10 @@ def _write_programs(folder: Path, names: Sequence[str], script: bytes) -> None:
 
 def _job_run(machine: Machine, spec: JobSpec, opened: Opened, agent: AgentServer) -> JobRun:
     inside = opened.inside
-    number, previous, job_id = machine.build_of(spec)
-    build = BuildIdentity(
-        build_number=number,
-        previous_build_number=previous,
-        build_url=spec.folder.as_uri() if spec.folder.is_absolute() else str(spec.folder),
-        pipeline_id=str(uuid.uuid5(uuid.NAMESPACE_URL, machine.run_id)),
-        workflow_id=str(uuid.uuid5(uuid.NAMESPACE_URL, f"{machine.run_id}/{spec.workflow}")),
-        job_id=job_id,
-        workspace_id=str(uuid.uuid5(uuid.NAMESPACE_URL, f"{machine.run_id}/{spec.workflow}")),
-        project_id=str(uuid.uuid5(uuid.NAMESPACE_URL, machine.project)),
-        organization_id=str(
-            uuid.uuid5(uuid.NAMESPACE_URL, machine.project.rpartition("/")[0] or "local")
-        ),
-        node_index=spec.node_index,
-        node_total=spec.job.parallelism,
-    )
     builtin = builtin_variables(
         job=spec.name,
         values=machine.values,
-        build=build,
+        build=_build(machine, spec),
         working_directory=spec.job.working_directory or "~/project",
         bash_env=f"{inside}/bash_env",
         project=machine.project,
@@ -176,6 +160,29 @@ def _job_run(machine: Machine, spec: JobSpec, opened: Opened, agent: AgentServer
         remote_docker=opened.remote_docker,
         ssh_keys=opened.ssh_keys,
     )
+
+
+def _build(machine: Machine, spec: JobSpec) -> BuildIdentity:
+    """Return the ids and numbers that a job has: some are those of its run, some its own."""
+    number, previous, job_id = machine.build_of(spec)
+    workflow = _id_of(f"{machine.run_id}/{spec.workflow}")
+    return BuildIdentity(
+        build_number=number,
+        previous_build_number=previous,
+        build_url=spec.folder.as_uri() if spec.folder.is_absolute() else str(spec.folder),
+        pipeline_id=_id_of(machine.run_id),
+        workflow_id=workflow,
+        job_id=job_id,
+        workspace_id=workflow,
+        project_id=_id_of(machine.project),
+        organization_id=_id_of(machine.project.rpartition("/")[0] or "local"),
+        node_index=spec.node_index,
+        node_total=spec.job.parallelism,
+    )
+
+
+def _id_of(name: str) -> str:
+    return str(uuid.uuid5(uuid.NAMESPACE_URL, name))
 
 
 def _hosted_only(spec: JobSpec) -> Iterator[str]:

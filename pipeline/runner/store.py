@@ -317,10 +317,8 @@ class Store:
 
     def _make_room(self, *, keep: str, keep_run: str = "") -> None:
         """Shrink the store to its limit; what nothing names is looked for once, and after a doubt."""
-        if self._is_swept:
-            with self._blobs.locked():
-                if sum(blob.size_bytes for blob in self._blobs.everything()) <= self._limit:
-                    return  # A run of many jobs comes here often, and eviction reads every record.
+        if self._is_swept and sum(b.size_bytes for b in self._blobs.everything()) <= self._limit:
+            return  # A run of many jobs comes here often, and eviction reads every record.
         self._shrink(self._limit, keep=keep, keep_run=keep_run)
         self._is_swept = True
 
