@@ -19,19 +19,28 @@ class Teardown:
     def __init__(self) -> None:
         self._threads: list[threading.Thread] = []
         self._lock = threading.Lock()
+        self._has_failed = False
 
     def later(self, close: Callable[[], object]) -> None:
         """Call it soon, beside whatever goes on."""
-        thread = threading.Thread(target=close, name="teardown", daemon=True)
+        thread = threading.Thread(
+            target=self._take_down, args=(close,), name="teardown", daemon=True
+        )
         with self._lock:
             self._threads = [other for other in self._threads if other.is_alive()] + [thread]
             thread.start()
 
+    def _take_down(self, close: Callable[[], object]) -> None:
+        try:
+            close()
+        except Exception:  # in a thread nobody would catch it; whoever waits is told
+            self._has_failed = True
+
     def wait(self, longest_s: float = _LONGEST_S) -> bool:
-        """Wait for all of it, and say whether all is done."""
+        """Wait for all of it, and say whether all is done, and nothing failed."""
         deadline = time.monotonic() + longest_s
         with self._lock:
             threads = list(self._threads)
         for thread in threads:
             thread.join(max(0.0, deadline - time.monotonic()))
-        return not any(thread.is_alive() for thread in threads)
+        return not (self._has_failed or any(thread.is_alive() for thread in threads))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 
+import pytest
+
 from pipeline.runner.teardown import Teardown
 
 
@@ -27,3 +29,10 @@ def test_what_never_ends_holds_up_nobody() -> None:
     teardown, never = Teardown(), threading.Event()
     teardown.later(never.wait)
     assert not teardown.wait(longest_s=0.05)
+
+
+def test_what_fails_is_told_at_the_end(capfd: pytest.CaptureFixture[str]) -> None:
+    teardown, broken = Teardown(), {"engine": "gone"}
+    teardown.later(lambda: broken["container"])
+    assert not teardown.wait()
+    assert "Traceback" not in capfd.readouterr().err
