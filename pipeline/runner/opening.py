@@ -195,6 +195,12 @@ def _containers(
     resources = resources_of(spec.job.resource_class, engine.size, machine=kind == "machine")
     if resources.note:
         machine.note_once(resources.note)
+    there = machine.options.platform or engine.platform
+    if (spec.job.resource_class or "").startswith("arm.") and "/arm" not in there:
+        machine.note_once(
+            f"{spec.job.resource_class} is for arm64, and containers are {there} here; --platform"
+            " linux/arm64 takes images for it, where the engine can run them"
+        )
     name, labels = job_name(machine.run_id, spec.label), job_labels(machine.run_id)
     remote = _remote_docker(machine, spec, engine, name, labels)
     sockets = {engine_socket(engine): JOB_SOCKET} if remote and remote.daemon is None else {}

@@ -216,6 +216,9 @@ class View:
             indent = "  " if len(self._state.jobs) == 1 else ""
             self._line(f"{indent}{head}{because}")
             return
+        if status == "not_run":
+            self._line(f"{head}: not run{because}")
+            return
         self._line(f"{head}: {status} ({format_duration(seconds)}){because}")
 
     def _print_step(self, step: ShownStep, result: StepResult) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import subprocess
 import urllib.request
 from collections.abc import Iterator
@@ -199,6 +200,13 @@ def test_a_class_of_a_runner_and_one_that_nobody_knows_run_without_limits(
         done = job(checkout, "[{image: PLAIN}]", "[run: echo]", keys=f"resource_class: {name}")
         assert done.returncode == 0, done.stderr
         assert said in done.stderr
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="needs an engine for amd64")
+def test_a_class_for_another_processor_is_told(checkout: Checkout) -> None:
+    done = job(checkout, "[{image: PLAIN}]", "[run: echo]", keys="resource_class: arm.medium")
+    assert done.returncode == 0, done.stderr
+    assert "arm.medium is for arm64, and containers are linux/amd64 here" in done.stderr
 
 
 # --- pulling -------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.output import Console
+from pipeline.runner.model import JobResult
 from pipeline.runner.view import View, open_view, still_running
 from pipeline.runner.view_state import RunState, ShownJob, ShownStep, StepStart
 from tests.unit.pipeline.runner.view_runs import WHERE, Told, job_spec, record_of
@@ -144,6 +145,13 @@ def test_a_job_that_did_not_run_says_why(plain: Plain) -> None:
     plain.view.job_changed(flow, record_of("deploy", "not_run", reason="requirements not met"))
     plain.view.job_changed(flow, record_of("hold", "on_hold", reason="waits for approval"))
     assert plain.lines == ["? hold: waits for approval"]
+
+
+def test_a_job_that_no_machine_here_can_run_says_so(plain: Plain, tmp_path: Path) -> None:
+    spec = job_spec("ios", tmp_path)
+    plain.view.instance_started(spec)
+    plain.view.instance_finished(spec, JobResult("ios", 0, "not_run", 0.0, (), "a macOS job"))
+    assert plain.lines[-1] == "- ios: not run: a macOS job"
 
 
 def test_after_a_silence_a_word_tells_what_still_runs(tmp_path: Path) -> None:
