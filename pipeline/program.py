@@ -137,13 +137,23 @@ class OrbyardProgram(Program):
             code=InvalidInput.exit_code,
         )
 
+    def _known_like(self, word: str) -> list[str]:
+        """Return the options that the tasks of the command line have, or all tasks."""
+        if not hasattr(self, "collection"):
+            return []
+        if not word.startswith("-"):
+            return list(self.collection.task_names)
+        contexts = [
+            self.parser.contexts[name] for name in self.argv if name in self.parser.contexts
+        ]
+        return [flag for context in contexts for flag in context.flags if flag.startswith("--")]
+
     def _usage(self, error: ParseError) -> Exit:
         message = str(error)
         words = message.split("'")
         advice = "see `orbyard --list`, and `orbyard --help TASK`"
         if message.startswith("No idea what") and len(words) > 2:
-            known = self.collection.task_names if hasattr(self, "collection") else {}
-            advice = did_you_mean(words[1], known) or advice
+            advice = did_you_mean(words[1], self._known_like(words[1])) or advice
         elif "did not receive required positional arguments" in message and len(words) > 3:
             task, missing = words[1], ", ".join(f"--{name}" for name in words[3::2])
             message, advice = f"{task} needs {missing}", f"see `orbyard --help {task}`"

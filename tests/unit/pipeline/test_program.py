@@ -90,6 +90,9 @@ def test_a_wrong_task_or_option_is_bad_input_with_the_nearest_name(project: Path
     assert wrong.returncode == 2
     assert "did you mean 'deploy'?" in wrong.stderr
     assert orbyard(project, "deploy", "--no-such-option").returncode == 2
+    option = orbyard(project, "ci.run", "--worfklow", "main")
+    assert option.returncode == 2
+    assert "did you mean '--workflow'?" in option.stderr
 
 
 @pytest.mark.parametrize("words", [("--limit", "ten"), ("--limit=ten",)])
