@@ -17,8 +17,8 @@ __all__ = ["report"]
     iterable=["name"],
     help={
         "name": "the run: its id, a part of it, or `last`, which is the default",
-        "html": "write the page to this file; default is report.html in the run's folder",
-        "junit": "write the run and its tests as JUnit XML to this file",
+        "html": "write the page to this file; - prints it; default is report.html in the run's folder",
+        "junit": "write the run and its tests as JUnit XML to this file; - prints it",
         "open_": "open the page in the browser",
     },
 )
@@ -36,10 +36,19 @@ def report(
       orbyard ci.report --open
       orbyard ci.report last --junit build/run.xml
     """
-    from pipeline.runner.report import PAGE_FILE, check_target, write_reports
+    from pipeline.errors import InvalidInput
+    from pipeline.runner.report import PAGE_FILE, Kind, check_target, report_text, write_reports
     from pipeline.runner.run_folder import find_run
 
     folder, record = find_run(run.root, _one(list(name or ())))
+    if "-" in (html, junit):
+        kind: Kind = "html" if html else "junit"
+        if (html and junit) or open_:
+            raise InvalidInput(
+                "of the reports one can go to standard output, and nothing else then"
+            )
+        run.console.result(report_text(record, folder, kind, run.cwd, run.console.masker.mask))
+        return
     page = run.cwd / html if html else folder / PAGE_FILE
     targets = []
     if html or open_ or not junit:

@@ -24,10 +24,10 @@ def runs(run: Run, limit: int = 20, json: bool = False) -> None:
 
 @command(
     auto_shortflags=False,
-    variadic="which",
-    iterable=["which"],
+    variadic="name",
+    iterable=["name"],
     help={
-        "which": _RUN_HELP,
+        "name": _RUN_HELP,
         "job": "of this job only",
         "step": "of this step only: its name, a part of it, or its number",
         "failed": "of failed steps only",
@@ -37,7 +37,7 @@ def runs(run: Run, limit: int = 20, json: bool = False) -> None:
 )
 def logs(
     run: Run,
-    which: Iterable[str] | None = None,
+    name: Iterable[str] | None = None,
     job: str = "",
     step: str = "",
     failed: bool = False,
@@ -53,19 +53,19 @@ def logs(
     """
     from pipeline.run_listing import show_logs
 
-    show_logs(run, which or (), job=job, step=step, failed=failed, all_steps=all_, follow=follow)
+    show_logs(run, name or (), job=job, step=step, failed=failed, all_steps=all_, follow=follow)
 
 
 @command(
     auto_shortflags=False,
-    variadic="which",
-    iterable=["which"],
-    help={"which": _RUN_HELP, "job": "of this job only", "json": "print JSON"},
+    variadic="name",
+    iterable=["name"],
+    help={"name": _RUN_HELP, "job": "of this job only", "json": "print JSON"},
 )
 def artifacts(
-    run: Run, which: Iterable[str] | None = None, job: str = "", json: bool = False
+    run: Run, name: Iterable[str] | None = None, job: str = "", json: bool = False
 ) -> None:
     """List the files that the jobs of a run stored as artifacts."""
     from pipeline.run_listing import show_artifacts
 
-    show_artifacts(run, which or (), job=job, json=json)
+    show_artifacts(run, name or (), job=job, json=json)

@@ -6,14 +6,25 @@ import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pipeline.errors import InvalidInput
 from pipeline.output import Console
 from pipeline.runner.record import RunRecord
 from pipeline.whole_file import write_whole
 
-__all__ = ["PAGE_FILE", "Target", "check_target", "read_targets", "report_run", "write_reports"]
+if TYPE_CHECKING:
+    from pipeline.runner.report_model import ReportData
+
+__all__ = [
+    "PAGE_FILE",
+    "Target",
+    "check_target",
+    "read_targets",
+    "report_run",
+    "report_text",
+    "write_reports",
+]
 
 PAGE_FILE = "report.html"
 _JUNIT_FILE = "report.xml"
@@ -91,15 +102,27 @@ def write_reports(
 
     data = read_report(record, folder, mask)
     for target in targets:
-        if target.kind == "html":
-            from pipeline.runner.report_page import render_page
-
-            text = render_page(data, target.path.parent)
-        else:
-            from pipeline.runner.report_junit import render_junit
-
-            text = render_junit(data)
+        text = _render(data, target.kind, target.path.parent)
         write_whole(target.path, text.encode("utf-8", "replace"))
+
+
+def report_text(
+    record: RunRecord, folder: Path, kind: Kind, place: Path, mask: Callable[[str], str]
+) -> str:
+    """Return a report of a run, for where its links begin; see :func:`write_reports`."""
+    from pipeline.runner.report_model import read_report
+
+    return _render(read_report(record, folder, mask), kind, place)
+
+
+def _render(data: ReportData, kind: Kind, place: Path) -> str:
+    if kind == "html":
+        from pipeline.runner.report_page import render_page
+
+        return render_page(data, place)
+    from pipeline.runner.report_junit import render_junit
+
+    return render_junit(data)
 
 
 def report_run(
