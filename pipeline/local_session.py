@@ -36,6 +36,7 @@ from pipeline.runner.run_retention import remove_old_runs, running
 from pipeline.runner.serial_groups import SerialGroups
 from pipeline.runner.snapshot import Snapshot, make_snapshot
 from pipeline.runner.store import Store, hash_name
+from pipeline.runner.teardown import Teardown
 from pipeline.runner.test_results import CaseResult
 from pipeline.runner.view import View, open_view
 from pipeline.store_opening import open_store, project_name, store_folder
@@ -139,13 +140,32 @@ def _open(
     with suppress(FileExistsError), (run.root / ".orbyard" / ".gitignore").open("x") as file:
         file.write("*\n")
     undo.callback(cancel.set)
+    teardown = Teardown()
+    undo.callback(_finish, run, teardown)
     view = open_view(run.console, options.view, quiet=options.quiet)
     undo.enter_context(store.hold_run(record.id, folder))
     undo.enter_context(running(folder))
     undo.enter_context(view)
     return _Session(
-        run, work, options, record, folder, scratch, executors, engine, store, view, cancel
+        run,
+        work,
+        options,
+        record,
+        folder,
+        scratch,
+        executors,
+        engine,
+        store,
+        view,
+        teardown,
+        cancel,
     )
+
+
+def _finish(run: Run, teardown: Teardown) -> None:
+    """Wait until the last jobs' containers are removed; by then the view is closed."""
+    if not teardown.wait():
+        run.console.warning("the engine did not remove all containers; the next run does")
 
 
 def _has_docker_jobs(work: Work) -> bool:
@@ -171,6 +191,7 @@ class _Session:
     engine: SharedEngine
     store: Store
     view: View
+    teardown: Teardown
     cancel: threading.Event
 
     def adopt_layers(self) -> None:
@@ -218,8 +239,6 @@ class _Session:
         finally:
             self.view.run_finished(runner.record, self.folder)
             report_run(runner.record, self.folder, options.reports, run.console)
-            if not machine.teardown.wait():
-                run.console.warning("the engine did not remove all containers; the next run does")
         if machine.shell is not None and machine.shell.missed:
             run.console.warning(
                 f"--shell-at {machine.shell.missed}: no job came to a step of that name or number",
@@ -244,6 +263,7 @@ class _Session:
             values=compiled.values,
             masker=self.run.console.masker,
             view=self.view,
+            teardown=self.teardown,
             cancel=self.cancel,
             scratch=self.scratch,
             memory=memory,

@@ -54,12 +54,23 @@ def test_junit_alone_writes_no_page(folder: Path) -> None:
     assert not (folder / "report.html").exists()
 
 
+def test_a_report_is_printed_where_a_hyphen_stands_for_the_file(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert orbyard("ci.report", "--junit", "-") == 0
+    assert capsys.readouterr().out.startswith("<?xml")
+    assert orbyard("ci.report", "--html", "-") == 0
+    assert "<!doctype html>" in capsys.readouterr().out.lower()
+    assert not list(folder.glob("report.*"))
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
         (("nothing",), "there is no run 'nothing'"),
         (("last", "again"), "takes one run"),
         (("--html", ".git"), "it is a folder"),
+        (("--html", "a.html", "--junit", "-"), "one can go to standard output"),
     ],
 )
 def test_wrong_words_are_refused(
