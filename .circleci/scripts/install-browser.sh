@@ -10,7 +10,7 @@ if [ "$(id -u)" != 0 ]; then as_root=(sudo); fi
 "${as_root[@]}" apt-get update -qq
 # Ubuntu's packages of these names install a snap, which cannot read files outside of the home folder.
 if grep -q '^ID=debian' /etc/os-release; then
-  "${as_root[@]}" apt-get install -y -qq chromium chromium-driver > /dev/null
+  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium chromium-driver > /dev/null
 else
   for program in chrome chromedriver; do
     # The last line is the version and the program's path.
