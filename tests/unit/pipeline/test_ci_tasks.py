@@ -266,7 +266,8 @@ def test_branch_tag_and_other_values_are_what_the_pipeline_is_for(
         (("--orb", "house=x"), "--orb takes namespace/name=path"),
         (("--orb", "acme/house=nowhere"), "there is no file or folder nowhere"),
         (("--json", "--sarif"), "give one of --json and --sarif"),
-        (("--jsno",), "--help"),
+        (("--jsno",), "did you mean '--json'?"),
+        (("--nothing-like-it",), "--help"),
     ],
 )
 def test_a_wrong_option_says_what_would_be_right(
