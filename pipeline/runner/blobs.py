@@ -25,8 +25,9 @@ from typing import Any
 
 from pipeline.errors import InvalidInput
 from pipeline.runner.archive import Archive, compress
+from pipeline.runner.file_locks import try_lock
 
-__all__ = ["BlobFolder", "Stored", "try_lock"]
+__all__ = ["BlobFolder", "Stored"]
 
 _UNFINISHED = "unfinished-"
 
@@ -161,22 +162,3 @@ def _refuse_foreign(root: Path) -> None:
             f"{root} is no store, and not empty: a store has its folder to itself",
             hint="name a folder that is not there yet, or an empty one, as `ci.store` in orbyard.yml",
         )
-
-
-@contextmanager
-def try_lock(path: Path) -> Iterator[bool]:
-    """Hold a file's lock if nobody else has it, and say so; a missing file is nobody's."""
-    try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    except FileNotFoundError:
-        yield True
-        return
-    try:
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield False
-        else:
-            yield True
-    finally:
-        os.close(fd)

@@ -6,7 +6,6 @@ go with it, or stay in a volume of the project where the job says ``docker_layer
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import os
 import tempfile
@@ -16,10 +15,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING
 
 from pipeline.errors import Interrupted, WorkFailed
 from pipeline.runner.container_spec import ContainerSpec, VolumeMount
+from pipeline.runner.file_locks import take_lock
 
 if TYPE_CHECKING:
     from pipeline.runner.engine import ContainerEngine
@@ -121,36 +121,26 @@ class LayerVolumes:
 
     engine: ContainerEngine
     project: str
-    _held: dict[str, IO[bytes]] = field(default_factory=dict)
+    _held: dict[str, int] = field(default_factory=dict)
 
     def take(self) -> str:
         """Return a volume that nobody else has, neither another run nor a container that it left."""
         key = hashlib.sha256(self.project.encode()).hexdigest()[:12]
         for number in count(1):
             name = f"orbyard-layers-{key}-{number}"
-            lock = _locked(Path(tempfile.gettempdir()) / f"{name}-{os.getuid()}.lock")
+            lock = take_lock(Path(tempfile.gettempdir()) / f"{name}-{os.getuid()}.lock")
             if lock is None:
                 continue
             if not self.engine.users_of_volume(name):
                 self._held[name] = lock
                 break
-            lock.close()
+            os.close(lock)
         self.engine.make_volume(name, {LAYERS_LABEL: key})
         return name
 
     def give_back(self, name: str) -> None:
         """Let others have a volume."""
-        self._held.pop(name).close()
-
-
-def _locked(path: Path) -> IO[bytes] | None:
-    file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600), "rb")
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        file.close()
-        return None
-    return file
+        os.close(self._held.pop(name))
 
 
 @dataclass(slots=True)

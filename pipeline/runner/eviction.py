@@ -6,8 +6,9 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
-from pipeline.runner.blobs import BlobFolder, try_lock
+from pipeline.runner.blobs import BlobFolder
 from pipeline.runner.cache_entry import read_entry
+from pipeline.runner.file_locks import try_lock
 
 __all__ = ["evict"]
 

@@ -107,8 +107,7 @@ def _run_step(
             log.say(error.hint)
         status = "failed"
     finally:
-        if step.type != "run":
-            run.sandbox.end_reading()
+        run.sandbox.end_reading()
         if step.options.get("background") is not True:
             log.close()
     seconds = time.monotonic() - began

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from pipeline.runner.blobs import try_lock
+from pipeline.runner.file_locks import try_lock
 from pipeline.runner.store import Store
 
 __all__ = ["is_running", "old_runs", "remove_old_runs", "running"]

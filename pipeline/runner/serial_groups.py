@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Literal
 
 from pipeline.errors import WorkFailed
+from pipeline.runner.file_locks import take_lock
 
 __all__ = ["Entry", "SerialGroups"]
 
@@ -62,7 +63,7 @@ class SerialGroups:
             self._tickets[group, who] = _take_ticket(place, self._run_id)
         if any(run < self._run_id for run in _waiting(place)):
             return "waiting"
-        held = _locked(place / "held")
+        held = take_lock(place / "held")
         if held is None:
             return "waiting"
         os.truncate(held, 0)
@@ -105,17 +106,6 @@ def _take_ticket(place: Path, run_id: str) -> tuple[int, Path]:
         if os.fstat(ticket).st_nlink:
             return ticket, path
         os.close(ticket)  # it looked before, took it for one that was left over, and removed it
-
-
-def _locked(path: Path) -> int | None:
-    """Return the descriptor of a file that is now locked, or None where another one has it."""
-    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(fd)
-        return None
-    return fd
 
 
 def _is_locked(path: Path) -> bool:

@@ -7,7 +7,8 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.runner.blobs import BlobFolder, try_lock
+from pipeline.runner.blobs import BlobFolder
+from pipeline.runner.file_locks import try_lock
 
 __all__ = ["Workspace", "read_workspaces", "remove_workspace", "write_note"]
 
