@@ -8,26 +8,15 @@ import sys
 import tarfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from pipeline.ci_cache_tasks import namespace
-from pipeline.program import OrbyardProgram
 from pipeline.runner.store import CacheEntry, Store
+from tests.unit.pipeline.in_process import Done, Orbyard, run_program
 
 HOUR = 3600.0
-
-
-@dataclass(frozen=True)
-class Done:
-    code: int
-    out: str
-    err: str
-
-
-Orbyard = Callable[..., Done]
 
 
 @pytest.fixture
@@ -55,12 +44,7 @@ def orbyard(
     monkeypatch.chdir(project)
 
     def run(*words: str) -> Done:
-        code = 0
-        try:
-            OrbyardProgram(name="orbyard", binary="orbyard").run(["orbyard", *words])
-        except SystemExit as stopped:
-            code = int(stopped.code or 0)
-        return Done(code, *capsys.readouterr())
+        return run_program(words, capsys)
 
     return run
 

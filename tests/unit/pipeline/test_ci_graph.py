@@ -7,15 +7,13 @@ import hashlib
 import io
 import json
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 
-from pipeline.program import OrbyardProgram
 from pipeline.runner.store import Store
+from tests.unit.pipeline.in_process import Done, Orbyard, run_program
 
 CONFIG = """\
 version: 2.1
@@ -45,16 +43,6 @@ workflows:
 """
 
 
-@dataclass(frozen=True)
-class Done:
-    code: int
-    out: str
-    err: str
-
-
-Orbyard = Callable[..., Done]
-
-
 @pytest.fixture
 def repository(tmp_path: Path) -> Path:
     (tmp_path / ".git").mkdir()
@@ -73,12 +61,7 @@ def orbyard(
 
     def run(*words: str) -> Done:
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO()))
-        code = 0
-        try:
-            OrbyardProgram(name="orbyard", binary="orbyard").run(["orbyard", *words])
-        except SystemExit as stopped:
-            code = int(stopped.code or 0)
-        return Done(code, *capsys.readouterr())
+        return run_program(words, capsys)
 
     return run
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.program import OrbyardProgram
 from tests.report_runs import rails_run
+from tests.unit.pipeline.in_process import exit_code as orbyard
 
 
 @pytest.fixture
@@ -16,14 +16,6 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("NO_COLOR", "1")
     return rails_run(tmp_path / ".orbyard" / "runs")[1]
-
-
-def orbyard(*words: str) -> int:
-    try:
-        OrbyardProgram(name="orbyard", binary="orbyard").run(["orbyard", *words])
-    except SystemExit as stopped:
-        return int(stopped.code or 0)
-    return 0
 
 
 def test_the_page_of_the_last_run_goes_into_its_folder(

@@ -3,29 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from pipeline.program import OrbyardProgram
 from pipeline.runner.model import JobResult, StepResult, StepStatus
 from pipeline.runner.record import JobRecord, RunRecord, RunStatus, WorkflowRecord, write_record
 from pipeline.runner.run_retention import running
 from pipeline.runner.schedule import Status
+from tests.unit.pipeline.in_process import Orbyard, run_program
 
 FIRST, SECOND = "20300101-000000-aaaaaa", "20300102-000000-bbbbbb"
-
-
-@dataclass(frozen=True)
-class Done:
-    code: int
-    out: str
-    err: str
-
-
-Orbyard = Callable[..., Done]
 
 
 @dataclass
@@ -71,15 +60,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
 
 @pytest.fixture
 def orbyard(capsys: pytest.CaptureFixture[str]) -> Orbyard:
-    def run(*words: str) -> Done:
-        code = 0
-        try:
-            OrbyardProgram(name="orbyard", binary="orbyard").run(["orbyard", *words])
-        except SystemExit as stopped:
-            code = int(stopped.code or 0)
-        return Done(code, *capsys.readouterr())
-
-    return run
+    return lambda *words: run_program(words, capsys)
 
 
 def a_failed_run(project: Project) -> None:

@@ -5,14 +5,12 @@ from __future__ import annotations
 import io
 import json
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from pipeline.program import OrbyardProgram
+from tests.unit.pipeline.in_process import Done, Orbyard, run_program
 
 CONFIG = """\
 version: 2.1
@@ -46,16 +44,6 @@ workflows: {main: {jobs: [a]}}
 ORB = "version: 2.1\ncommands: {greet: {steps: [{run: echo hello}]}}\n"
 
 
-@dataclass(frozen=True)
-class Done:
-    code: int
-    out: str
-    err: str
-
-
-Orbyard = Callable[..., Done]
-
-
 @pytest.fixture
 def repository(tmp_path: Path) -> Path:
     (tmp_path / ".git").mkdir()
@@ -74,12 +62,7 @@ def orbyard(
     def run(*words: str, folder: Path = repository, stdin: bytes = b"") -> Done:
         monkeypatch.chdir(folder)
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin)))
-        code = 0
-        try:
-            OrbyardProgram(name="orbyard", binary="orbyard").run(["orbyard", *words])
-        except SystemExit as stopped:
-            code = int(stopped.code or 0)
-        return Done(code, *capsys.readouterr())
+        return run_program(words, capsys)
 
     return run
 
