@@ -46,3 +46,10 @@ class ByteStream(io.RawIOBase):
             self._rest = memoryview(piece)
         taken, self._rest = self._rest[:size], self._rest[size:]
         return bytes(taken)
+
+    def read_exactly(self, size: int) -> bytes:
+        """Return ``size`` bytes, or fewer where the stream ends."""
+        taken = self.read(size)
+        while len(taken) < size and (more := self.read(size - len(taken))):
+            taken += more
+        return taken

@@ -6,7 +6,7 @@ import os
 import posixpath
 import threading
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -25,6 +25,7 @@ from pipeline.runner.container_spec import (
 from pipeline.runner.docker_daemon import Daemon
 from pipeline.runner.docker_sandbox import DockerSandbox
 from pipeline.runner.environment import environment_text
+from pipeline.runner.first_process import FACTS, Wanted, first_process, is_whole, read_facts
 from pipeline.runner.owner import OWNER_LABEL, RUN_LABEL, this_process
 from pipeline.runner.resources import Resources
 from pipeline.runner.services import Services, shared_ports
@@ -37,10 +38,6 @@ __all__ = ["INSIDE", "ContainerJob", "job_labels", "job_name", "open_containers"
 INSIDE = "/tmp/.orbyard"  # noqa: S108  # inside of the container
 """Where the job sees what it shares with the runner."""
 PRESERVE_ENTRYPOINT = "com.circleci.preserve-entrypoint"
-_KEEP_ALIVE = ("/bin/sh", "-c", "trap 'exit 0' TERM INT; while :; do sleep 3600 & wait $!; done")
-_FACTS = (
-    'printf "%s\\n" "$HOME" "$(id -u)" "$(id -g)" "$PATH"; test -x /bin/bash && echo bash; true'
-)
 _SOCKET_HINT = (
     "the engine's machine has no such socket: with `ci.remote_docker: dind` jobs get a Docker daemon of"
     " their own"
@@ -71,6 +68,7 @@ class ContainerJob:
         tree: the working tree that the job works on, seen under its own name, or "".
         runs_daemon: whether a Docker daemon is to run in the primary container.
         daemon: one beside it, already made.
+        wanted: what the primary container is to have before the first step.
     """
 
     name: str
@@ -78,6 +76,7 @@ class ContainerJob:
     labels: Mapping[str, str]
     shared: Path
     resources: Resources
+    wanted: Wanted
     platform: str = ""
     sockets: Mapping[str, str] = field(default_factory=dict)
     volumes: Sequence[VolumeMount] = ()
@@ -128,6 +127,7 @@ def open_containers(
         if not is_shared:
             folder, name = posixpath.split(INSIDE)
             engine.put_archive(primary, folder, [pack_shared(job.shared, name)])
+        told = engine.attach(primary) if _is_ours(image, facts) else iter(())
         _start(engine, primary, image, facts, engine.platform)
         for text in shared_ports(job.images[1:]):
             note(f"warning: {text}")
@@ -137,7 +137,7 @@ def open_containers(
                 own = _platform(engine, job, service_facts)
                 services.start(service, f"{job.name}-{number}", primary, job.labels, own)
             _go_on(cancel)
-            _learn(sandbox)
+            _learn(sandbox, told)
         except WorkFailed as error:
             raise _not_up(sandbox, image, error, note) from error
         if not is_shared:
@@ -173,7 +173,11 @@ def _create_primary(engine: ContainerEngine, job: ContainerJob) -> tuple[str, bo
 
 def _primary_spec(engine: ContainerEngine, job: ContainerJob) -> ContainerSpec:
     image, facts = job.images[0]
-    entrypoint, command = _entry(image, facts)
+    entrypoint, command = (
+        (first_process(job.wanted), ())
+        if _is_ours(image, facts)
+        else (image.entrypoint, image.command)
+    )
     volumes = [*job.volumes, *([job.daemon.volume] if job.daemon is not None else ())]
     return ContainerSpec(
         image=image.image,
@@ -200,15 +204,10 @@ def _platform(engine: ContainerEngine, job: ContainerJob, facts: ImageFacts) -> 
     return "" if wanted.endswith("/") or wanted == engine.platform else wanted
 
 
-def _entry(
-    image: DockerImage, facts: ImageFacts
-) -> tuple[Sequence[str] | str | None, Sequence[str] | str | None]:
-    """Return entrypoint and command of the primary container (R22)."""
-    if image.entrypoint is not None or image.command is not None:
-        return image.entrypoint, image.command
-    if facts.labels.get(PRESERVE_ENTRYPOINT, "").lower() == "true" and facts.entrypoint:
-        return None, None
-    return _KEEP_ALIVE, []
+def _is_ours(image: DockerImage, facts: ImageFacts) -> bool:
+    """Tell whether the first process of the primary container is the runner's own (R22)."""
+    preserved = facts.labels.get(PRESERVE_ENTRYPOINT, "").lower() == "true" and facts.entrypoint
+    return image.entrypoint is None and image.command is None and not preserved
 
 
 def _start(
@@ -231,15 +230,20 @@ def _emulation_hint(image: DockerImage, facts: ImageFacts, own: str) -> str:
     )
 
 
-def _learn(sandbox: DockerSandbox) -> None:
-    """Ask the primary container for its user's home, ids and PATH, and whether it has bash."""
-    code, printed = sandbox.capture(["/bin/sh", "-c", _FACTS])
-    words = printed.decode(errors="replace").splitlines()
-    if code or len(words) < 4 or not words[1].isdigit():
-        raise _NoShell(" ".join(words[-5:]))
-    sandbox.home, sandbox.uid, sandbox.gid = words[0] or "/", int(words[1]), int(words[2])
-    sandbox.path = words[3] or sandbox.path
-    sandbox.has_bash = "bash" in words[4:]
+def _learn(sandbox: DockerSandbox, told: Iterator[bytes]) -> None:
+    """Note what the primary container tells of itself, or ask it."""
+    printed = b""
+    for piece in told:
+        printed += piece
+        if is_whole(printed):
+            break
+    facts = read_facts(printed)
+    if facts is None:
+        _, printed = sandbox.capture(FACTS)
+        facts = read_facts(printed)
+    if facts is None:
+        raise _NoShell(" ".join(printed.decode(errors="replace").splitlines()[-5:]))
+    sandbox.take(facts)
 
 
 def _not_up(
@@ -254,8 +258,7 @@ def _not_up(
             f"the container of {image.image} has no /bin/sh: {error.message}",
             hint="steps need a shell: use an image that has one",
         )
-    printed = sandbox.engine.last_output(sandbox.primary).decode(errors="replace").splitlines()
-    if printed:
+    if printed := sandbox.last_output():
         note("\n".join([f"{image.image} printed:", *(f"| {line}" for line in printed[-8:])]))
     return WorkFailed(
         f"the container of {image.image} ended at once with exit code {state.exit_code}",

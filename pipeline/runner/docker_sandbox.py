@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import posixpath
 import re
-import shlex
 import tarfile
 import threading
 import uuid
@@ -15,8 +14,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from pipeline.errors import Interrupted, OrbyardError, WorkFailed
+from pipeline.runner.first_process import Facts, Wanted, preparation, without_facts
 from pipeline.runner.relocation import below_root, joined, renamed
 from pipeline.runner.resources import Resources
+from pipeline.runner.tar_packing import owned_by
 
 if TYPE_CHECKING:
     from pipeline.runner.engine import ArchiveStream, ContainerEngine
@@ -64,6 +65,8 @@ class DockerSandbox:
     gid: int = 0
     has_bash: bool = False
     path: str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+    is_prepared: bool = False
+    has_empty_folder: bool = False
     _oom_kills: int = 0
     _reading: list[ArchiveStream] = field(default_factory=list)
 
@@ -116,13 +119,25 @@ class DockerSandbox:
             return WorkFailed(self._out_of_memory())
         return WorkFailed(
             f"the job's container ended with exit code {state.exit_code} while the step ran",
-            details=self.engine.last_output(self.primary).decode(errors="replace").splitlines(),
+            details=self.last_output(),
         )
+
+    def last_output(self) -> list[str]:
+        """Return the last lines that the first process printed."""
+        printed = self.engine.last_output(self.primary).decode(errors="replace")
+        return without_facts(printed.splitlines())
+
+    def take(self, facts: Facts) -> None:
+        """Note what the container has told of itself."""
+        self.home, self.uid, self.gid = facts.home, facts.uid, facts.gid
+        self.path = facts.path or self.path
+        self.has_bash = facts.has_bash
+        self.is_prepared, self.has_empty_folder = facts.is_prepared, facts.is_empty
 
     def _tell_of_memory(self, on_output: Callable[[bytes], None]) -> None:
         """Say when programs of a step that failed were ended for want of memory."""
         with suppress(OrbyardError):
-            _, printed = self._root(f"cat {_OOM_FILES} 2>/dev/null")
+            _, printed = self._root(_shell(f"cat {_OOM_FILES} 2>/dev/null"))
             counts = re.findall(rb"^oom_kill (\d+)$", printed, re.MULTILINE)
             kills = sum(map(int, counts))
             if kills > self._oom_kills:
@@ -146,7 +161,7 @@ class DockerSandbox:
             if ended.is_set():
                 return
             with suppress(OrbyardError):
-                self._root(f"kill -{signal} -$(cat {mark})")
+                self._root(_shell(f"kill -{signal} -$(cat {mark})"))
             ended.wait(5)
 
     def capture(self, argv: Sequence[str], *, cwd: str = "/") -> tuple[int, bytes]:
@@ -161,10 +176,8 @@ class DockerSandbox:
             self.primary, argv, env=env, cwd=cwd, user=self.user, cancel=self.cancel
         )
 
-    def _root(self, script: str) -> tuple[int, bytes]:
-        execution, output = self.engine.execute(
-            self.primary, ["/bin/sh", "-c", script], env={}, cwd="/", user="0"
-        )
+    def _root(self, argv: Sequence[str]) -> tuple[int, bytes]:
+        execution, output = self.engine.execute(self.primary, argv, env={}, cwd="/", user="0")
         printed = b"".join(output)
         return self.engine.exit_code(execution), printed
 
@@ -174,7 +187,7 @@ class DockerSandbox:
         Raises:
             WorkFailed: its exit code is not 0.
         """
-        code, printed = self._root(script)
+        code, printed = self._root(_shell(script))
         text = printed.decode(errors="replace")
         if code:
             raise WorkFailed(f"{script} failed in the container: {text}")
@@ -208,7 +221,10 @@ class DockerSandbox:
             self._reading.pop().close()
 
     def put_archive(self, path: str, tar: Iterable[bytes], *, outward_links: bool = False) -> None:
-        """Unpack a tar into a folder of the primary container; files become the job user's."""
+        """Unpack a tar into a folder of the primary container; files become the job user's.
+
+        Without ``outward_links`` it is one that :func:`~.tar_packing.pack_paths` made.
+        """
         if outward_links:
             # Handed over as one for /: the engine refuses links that lead out of the folder that an
             # archive is for. This takes longer, for every header is written anew.
@@ -218,9 +234,9 @@ class DockerSandbox:
             )
             self.engine.put_archive(self.primary, "/", self._until_stopped(joined([moved])))
             return
+        if self.uid or self.gid:
+            tar = owned_by(tar, self.uid, self.gid)
         self.engine.put_archive(self.primary, path, self._until_stopped(tar))
-        if self.uid:
-            self.as_root(f"chown -R {self.uid}:{self.gid} {shlex.quote(path)}")
 
     def put_cache(self, tar: Iterable[bytes]) -> None:
         """Unpack a cache where it was, or where that is for this container's user."""
@@ -233,36 +249,19 @@ class DockerSandbox:
                 raise Interrupted("the run was stopped")
             yield piece
 
-    def prepare(self, folder: str, programs: str, *, where_missing: str = "") -> None:
-        """Make the working directory, and links to programs where every image looks for programs.
-
-        Both in one go, since each program that is run in a container takes its time.
-
-        Args:
-            folder: the working directory, or empty where it is there already.
-            programs: a folder with programs.
-            where_missing: one whose programs are linked where the image has none of the name there.
+    def prepare(self, wanted: Wanted) -> None:
+        """Make the working directory, and links to programs; nothing where that has been done.
 
         Raises:
             WorkFailed: the working directory cannot be made.
         """
-        quoted = shlex.quote(folder)
-        make = f"mkdir -p {quoted} && chown {self.uid}:{self.gid} {quoted} || exit 1; "
-        link = (
-            f"mkdir -p /usr/local/bin; for p in {shlex.quote(programs)}/*; do"
-            ' ln -sf "$p" /usr/local/bin/; done'
-        )
-        if where_missing:
-            link += (
-                f"; for p in {shlex.quote(where_missing)}/*; do"
-                ' [ -e "/usr/local/bin/${p##*/}" ] || ln -s "$p" /usr/local/bin/; done'
-            )
-        code, printed = self._root(f"{make if folder else ''}{{ {link}; }} > /dev/null 2>&1; true")
+        if self.is_prepared:
+            return
+        code, printed = self._root(preparation(wanted, f"{self.uid}:{self.gid}"))
+        text = printed.decode(errors="replace").strip()
         if code:
-            raise WorkFailed(
-                f"the working directory {folder} cannot be made:"
-                f" {printed.decode(errors='replace').strip()}"
-            )
+            raise WorkFailed(f"the working directory {wanted.folder} cannot be made: {text}")
+        self.is_prepared, self.has_empty_folder = True, text == "empty"
 
     def close(self) -> None:
         """Remove the container with its volumes, and all that belongs to it."""
@@ -273,3 +272,7 @@ class DockerSandbox:
             undo.callback(self.engine.remove, self.primary)
             for part in reversed(self.before):
                 undo.callback(part.close)
+
+
+def _shell(script: str) -> Sequence[str]:
+    return "/bin/sh", "-c", script

@@ -187,6 +187,13 @@ class ContainerEngine:
             ) from error
         return str(made["Id"])
 
+    def attach(self, container: str) -> Iterator[bytes]:
+        """Return what the first process of a container will print, from its start on."""
+        with _wrapped("the container's output cannot be read"):
+            connection = self._client.attach_socket(container, {"stdout": 1, "stream": 1})
+        output = read_output(reader_of(connection), tty=False)
+        return _reading(output, "the container's output cannot be read")
+
     def start(self, container: str) -> None:
         """Start a container."""
         with _wrapped("the container cannot be started"):

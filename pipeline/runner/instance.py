@@ -17,10 +17,11 @@ from pipeline.runner.agent_server import AgentServer
 from pipeline.runner.containers import INSIDE
 from pipeline.runner.docker_sandbox import DockerSandbox
 from pipeline.runner.environment import BuildIdentity, builtin_variables
+from pipeline.runner.first_process import Wanted
 from pipeline.runner.host_sandbox import HostSandbox
 from pipeline.runner.in_place import enter_tree
 from pipeline.runner.job import run_steps
-from pipeline.runner.job_run import JobRun
+from pipeline.runner.job_run import DEFAULT_FOLDER, JobRun
 from pipeline.runner.machine import Machine
 from pipeline.runner.model import JobResult, JobSpec
 from pipeline.runner.opening import Opened, open_place
@@ -61,9 +62,10 @@ def run_instance(machine: Machine, spec: JobSpec) -> JobResult:
             _write_scripts(spec.job.steps, shared)
             if api is not None:
                 _write_programs(shared / _WEB_FOLDER, WEB_PROGRAMS, web_script())
-            opened = open_place(machine, spec, place.kind, shared)
+            wanted = _wanted(machine, spec)
+            opened = open_place(machine, spec, place.kind, shared, wanted)
             undo.callback(opened.close)
-            result = _run(machine, spec, opened, agent)
+            result = _run(machine, spec, opened, agent, wanted)
             # With what came before the steps, as on CircleCI: a container takes its time, too.
             return replace(result, seconds=time.monotonic() - began, started_at=began_at)
     except Interrupted as error:
@@ -90,9 +92,21 @@ def _may_close_later(spec: JobSpec, kind: str) -> bool:
     )
 
 
-def _run(machine: Machine, spec: JobSpec, opened: Opened, agent: AgentServer) -> JobResult:
+def _wanted(machine: Machine, spec: JobSpec) -> Wanted:
+    """Return what a container is to have before the first step."""
+    # A login shell and sudo make a PATH of their own, on which the folder of PATH is not.
+    return Wanted(
+        folder="" if machine.in_place else spec.job.working_directory or DEFAULT_FOLDER,
+        programs=f"{INSIDE}/bin",
+        where_missing=f"{INSIDE}/{_WEB_FOLDER}" if machine.continuation else "",
+    )
+
+
+def _run(
+    machine: Machine, spec: JobSpec, opened: Opened, agent: AgentServer, wanted: Wanted
+) -> JobResult:
     run = _job_run(machine, spec, opened, agent)
-    _prepare(run, opened.sandbox)
+    _prepare(run, opened.sandbox, wanted)
     result = run_steps(run, machine.view, machine.masker)
     if result.status == "failed" and opened.services is not None:
         for words in opened.services.last_words():
@@ -126,7 +140,7 @@ def _job_run(machine: Machine, spec: JobSpec, opened: Opened, agent: AgentServer
         job=spec.name,
         values=machine.values,
         build=_build(machine, spec),
-        working_directory=spec.job.working_directory or "~/project",
+        working_directory=spec.job.working_directory or DEFAULT_FOLDER,
         bash_env=f"{inside}/bash_env",
         project=machine.project,
         continuation_key=machine.continuation.key if machine.continuation else "",
@@ -199,7 +213,7 @@ def _is_halted(sandbox: Sandbox, agent: AgentServer) -> bool:
     return agent.halted
 
 
-def _prepare(run: JobRun, sandbox: Sandbox) -> None:
+def _prepare(run: JobRun, sandbox: Sandbox, wanted: Wanted) -> None:
     """Make the working directory, and put the stand-in program on the PATH."""
     folder = run.working_directory
     if run.in_place:
@@ -207,10 +221,8 @@ def _prepare(run: JobRun, sandbox: Sandbox) -> None:
         # Docker would take that of the first user with the ids, which may be root.
         run.builtin = {**run.builtin, "HOME": sandbox.home}
     if isinstance(sandbox, DockerSandbox):
-        # A login shell and sudo make a PATH of their own, on which the folder of PATH is not.
-        web = f"{INSIDE}/{_WEB_FOLDER}" if "CIRCLE_CONTINUATION_KEY" in run.builtin else ""
-        made = "" if run.in_place else folder
-        sandbox.prepare(made, f"{INSIDE}/bin", where_missing=web)
+        sandbox.prepare(replace(wanted, folder="" if run.in_place else folder))
+        run.empty_folder = folder if sandbox.has_empty_folder else ""
         return
     code, printed = sandbox.capture(["/bin/sh", "-c", 'mkdir -p "$1"', "sh", folder])
     if code:

@@ -60,6 +60,7 @@ def _all_steps(run: JobRun, view: View, masker: Masker) -> list[StepResult]:
             continue
         if run.before_step is not None:
             run.before_step(run, step, number)
+            run.empty_folder = ""
         result, halted = _run_step(run, step, number, view, masker)
         results.append(result)
         if result.status == "failed":
@@ -133,7 +134,10 @@ def _carry_out(run: JobRun, step: Step, log: StepLog) -> Outcome:
         what = f"the step {step.type} is not known here, and was passed over"
         run.facts.setdefault("not_emulated", []).append(what)
         return Outcome(note="not known here")
-    return function(run, step, log)
+    try:
+        return function(run, step, log)
+    finally:
+        run.empty_folder = ""
 
 
 def _log_path(folder: Path, number: int, name: str) -> Path:

@@ -22,8 +22,10 @@ from pipeline.runner.ssh_agent import SshKeys
 from pipeline.runner.step_log import StepLog
 from pipeline.runner.store import Store
 
-__all__ = ["Background", "JobRun", "Outcome", "StepFailed"]
+__all__ = ["DEFAULT_FOLDER", "Background", "JobRun", "Outcome", "StepFailed"]
 
+DEFAULT_FOLDER = "~/project"
+"""The working directory of jobs that name none."""
 _BACKGROUND_END_S = 10
 """Seconds that a background step has for its end: those of SIGTERM and of SIGKILL after it."""
 
@@ -76,6 +78,7 @@ class JobRun:
         facts: what the summary tells: caches, test results, artifacts.
         remote_docker: what ``setup_remote_docker`` gives, or None.
         ssh_keys: what ``add_ssh_keys`` uses, or None where that cannot be.
+        empty_folder: a folder that is known to be empty, since nothing has run yet, or "".
     """
 
     spec: JobSpec
@@ -102,6 +105,7 @@ class JobRun:
     facts: dict[str, Any] = field(default_factory=dict)
     remote_docker: RemoteDocker | None = None
     ssh_keys: SshKeys | None = None
+    empty_folder: str = ""
 
     @property
     def timed_out(self) -> bool:
@@ -128,7 +132,7 @@ class JobRun:
     @property
     def configured_directory(self) -> str:
         """The working directory that the job would have with a copy of the files."""
-        return posixpath.normpath(self.expand(self.spec.job.working_directory or "~/project"))
+        return posixpath.normpath(self.expand(self.spec.job.working_directory or DEFAULT_FOLDER))
 
     def expand(self, path: str) -> str:
         """Return a path with ``~`` replaced; a relative one stays relative."""

@@ -26,6 +26,7 @@ from pipeline.runner.containers import (
 )
 from pipeline.runner.docker_daemon import Daemon
 from pipeline.runner.docker_sandbox import DockerSandbox
+from pipeline.runner.first_process import Wanted
 from pipeline.runner.host_sandbox import HostSandbox
 from pipeline.runner.image_names import image_in_place
 from pipeline.runner.machine import Machine
@@ -87,8 +88,16 @@ def open_place(
     spec: JobSpec,
     kind: Literal["containers", "machine", "host"],
     shared: Path,
+    wanted: Wanted,
 ) -> Opened:
     """Open the place where a job runs.
+
+    Args:
+        machine: what the run's jobs share.
+        spec: the job.
+        kind: the kind of place.
+        shared: the folder that the job shares with the runner.
+        wanted: what a container is to have before the first step.
 
     Raises:
         OrbyardError: it cannot be; nothing of it stays then.
@@ -101,7 +110,9 @@ def open_place(
         if kind == "host":
             opened = _host(machine, spec, shared, undo)
         else:
-            opened = _containers(machine, spec, kind, shared, undo, with_keys=keys is not None)
+            opened = _containers(
+                machine, spec, kind, shared, wanted, undo, with_keys=keys is not None
+            )
         if keys is not None:
             _hand_over(opened, keys)
         opened._undo = undo.pop_all()
@@ -178,20 +189,21 @@ def _containers(
     spec: JobSpec,
     kind: Literal["containers", "machine"],
     shared: Path,
+    wanted: Wanted,
     undo: ExitStack,
     *,
     with_keys: bool,
 ) -> Opened:
     engine = machine.engine()
     executor = spec.job.executor
-    wanted: Sequence[DockerImage] = (
+    chosen: Sequence[DockerImage] = (
         [_in_place(machine, image) for image in executor.images]
         if isinstance(executor, Docker)
         else (DockerImage(machine.options.machine_image),)
     )
     variables = {**machine.variables, **spec.contexts}
     said = machine.said_of_images(spec.label)
-    images = [(image, machine.images.ensure(engine, image, variables, said)) for image in wanted]
+    images = [(image, machine.images.ensure(engine, image, variables, said)) for image in chosen]
     resources = resources_of(spec.job.resource_class, engine.size, machine=kind == "machine")
     if resources.note:
         machine.note_once(resources.note)
@@ -213,6 +225,7 @@ def _containers(
         labels=labels,
         shared=shared,
         resources=resources,
+        wanted=wanted,
         platform=machine.options.platform,
         sockets=sockets,
         tree=_tree(machine, engine),

@@ -11,11 +11,10 @@ import tarfile
 from collections.abc import Callable, Iterable, Iterator
 
 from pipeline.byte_stream import ByteStream, gathered
-from pipeline.runner.tar_members import BrokenArchive
+from pipeline.runner.tar_members import END_OF_TAR, BrokenArchive
 
-__all__ = ["END_OF_TAR", "joined", "portable_name", "relocated", "renamed"]
+__all__ = ["joined", "portable_name", "relocated", "renamed"]
 
-END_OF_TAR = b"\0" * 1024
 _CHUNK = 1 << 16
 """Bytes to read at once: tarfile copies what it has read ahead with each header."""
 _PIECE = 1 << 18

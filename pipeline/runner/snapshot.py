@@ -23,6 +23,7 @@ from pipeline.runner.snapshot_repository import (
     commit_changes,
     origin_branches,
 )
+from pipeline.runner.tar_members import END_OF_TAR
 
 __all__ = ["Snapshot", "make_snapshot"]
 
@@ -32,7 +33,7 @@ class Snapshot:
     """The files of a checkout.
 
     Attributes:
-        files: an archive of them.
+        files: an archive of them, without the end mark of a tar.
         names: their names.
         repository: the folder that holds a ``.git``, or None.
         revision: the commit that was made of changes, or "".
@@ -47,11 +48,13 @@ class Snapshot:
     branches: tuple[str, ...] = ()
     outward_links: Path | None = None
 
-    def archives(self) -> Iterator[Iterator[bytes]]:
-        """Yield tars to be unpacked into the working directory, one after the other."""
-        yield open_archive(self.files)
-        if self.repository is not None:
-            yield pack_paths(self.repository, [".git"])
+    def archive(self) -> Iterator[bytes]:
+        """Yield the tar to be unpacked into the working directory."""
+        yield from open_archive(self.files)
+        if self.repository is None:
+            yield END_OF_TAR
+        else:
+            yield from pack_paths(self.repository, [".git"])
 
 
 def make_snapshot(
@@ -101,11 +104,12 @@ def _packed(folder: Path, names: Iterable[str], scratch: Path, clone: Path | Non
     ordered = tuple(sorted(names))
     outward = {name for name in ordered if _leads_out(folder, name)}
     files = scratch / "files.tar.zst"
-    write_archive(pack_paths(folder, [name for name in ordered if name not in outward]), files)
+    inward = [name for name in ordered if name not in outward]
+    write_archive(pack_paths(folder, inward, with_parents=True, end=False), files)
     if not outward:
         return Snapshot(files, ordered, clone)
     links = scratch / "links.tar.zst"
-    write_archive(pack_paths(folder, sorted(outward)), links)
+    write_archive(pack_paths(folder, sorted(outward), with_parents=True), links)
     return Snapshot(files, ordered, clone, outward_links=links)
 
 

@@ -15,6 +15,7 @@ from enum import Enum
 from pipeline.errors import InvalidInput
 
 __all__ = [
+    "END_OF_TAR",
     "BrokenArchive",
     "Kind",
     "Member",
@@ -23,6 +24,7 @@ __all__ = [
 ]
 
 BLOCK = 512
+END_OF_TAR = b"\0" * BLOCK * 2
 _LARGEST_EXTENSION = 1 << 20
 """Bytes of a long name or of pax records that are read at all."""
 _LATEST = 1 << 33

@@ -5,19 +5,23 @@ GNU's dialect is written, because a name is any bytes there; times are whole sec
 
 from __future__ import annotations
 
+import itertools
 import os
 import stat
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
+from pipeline.byte_stream import ByteStream, gathered
 from pipeline.errors import InvalidInput, WorkFailed
+from pipeline.runner.tar_members import END_OF_TAR
 
-__all__ = ["pack_paths"]
+__all__ = ["owned_by", "pack_paths"]
 
 _BLOCK = 512
 _PIECE = 1 << 20
 _TYPES = {stat.S_IFREG: b"0", stat.S_IFDIR: b"5", stat.S_IFLNK: b"2"}
 _HARDLINK = b"1"
+_SLASH = ord("/")
 
 
 def _ignore_skipped(_path: str) -> None:
@@ -25,7 +29,12 @@ def _ignore_skipped(_path: str) -> None:
 
 
 def pack_paths(
-    folder: Path, names: Sequence[str], *, on_skipped: Callable[[str], None] = _ignore_skipped
+    folder: Path,
+    names: Sequence[str],
+    *,
+    on_skipped: Callable[[str], None] = _ignore_skipped,
+    with_parents: bool = False,
+    end: bool = True,
 ) -> Iterator[bytes]:
     """Return the tar of some files and folders below ``folder``, in pieces of about 1 MB.
 
@@ -36,13 +45,18 @@ def pack_paths(
         folder: what names count from.
         names: relative paths; ``.`` stands for everything in the folder.
         on_skipped: called with what cannot be in an archive (sockets, fifos, devices).
+        with_parents: whether the folders that the names are in have a place of their own, so that they
+            get an owner, too.
+        end: whether the tar ends here; without, another may follow.
 
     Raises:
         InvalidInput: a name leads out of the folder, or is not there.
         WorkFailed: a file cannot be read, or changed while it was read.
     """
     root = os.fsencode(folder)
-    return _in_pieces(_pack(root, _roots(root, names), on_skipped))
+    roots = _roots(root, names)
+    packed = _pack(root, _after_parents(roots) if with_parents else roots, on_skipped)
+    return gathered(itertools.chain(packed, (END_OF_TAR,) if end else ()), _PIECE)
 
 
 def _roots(root: bytes, names: Sequence[str]) -> list[bytes]:
@@ -65,6 +79,49 @@ def _roots(root: bytes, names: Sequence[str]) -> list[bytes]:
     return sorted(plain - inside, key=lambda path: path.split(b"/"))
 
 
+def owned_by(tar: Iterable[bytes], uid: int, gid: int) -> Iterator[bytes]:
+    """Yield a tar that :func:`pack_paths` made with another owner of all that is in it."""
+    owner = _number(uid, 8) + _number(gid, 8)
+    return gathered(_given(ByteStream(tar), owner), _PIECE)
+
+
+def _given(tar: ByteStream, owner: bytes) -> Iterator[bytes]:
+    while header := tar.read_exactly(_BLOCK):
+        size = 0
+        if header[0]:
+            # The sum counts its own eight bytes as blanks.
+            total = int(header[148:154], 8) - sum(header[108:124]) + sum(owner)
+            size = _size(header[124:136])
+            header = b"%b%b%b%06o\0 %b" % (
+                header[:108],
+                owner,
+                header[124:148],
+                total,
+                header[156:],
+            )
+        yield header
+        left = size + -size % _BLOCK
+        while left and (piece := tar.read(min(left, _PIECE))):
+            left -= len(piece)
+            yield piece
+
+
+def _size(field: bytes) -> int:
+    return int(field[:-1], 8) if field[0] < 0x80 else int.from_bytes(field[1:], "big")
+
+
+def _after_parents(names: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield the folders of names, with a slash, before them."""
+    seen: set[bytes] = set()
+    for name in names:
+        for at, byte in enumerate(name):
+            parent = name[: at + 1]
+            if byte == _SLASH and parent not in seen:
+                seen.add(parent)
+                yield parent
+        yield name
+
+
 def _pack(
     root: bytes, names: Iterable[bytes], on_skipped: Callable[[str], None]
 ) -> Iterator[bytes]:
@@ -78,6 +135,8 @@ def _pack(
             type_ = _TYPES.get(stat.S_IFMT(status.st_mode))
             if type_ is None:
                 on_skipped(os.fsdecode(name))
+            elif name.endswith(b"/"):
+                yield _header(name, status, b"5")
             elif type_ == b"5":
                 yield _header(name + b"/", status, type_)
                 waiting += [name + b"/" + child for child in sorted(os.listdir(path), reverse=True)]
@@ -94,7 +153,6 @@ def _pack(
             continue  # removed since its folder was listed
         except OSError as error:
             raise WorkFailed(f"{os.fsdecode(path)} cannot be archived: {error.strerror}") from error
-    yield b"\0" * _BLOCK * 2
 
 
 def _file(path: bytes, name: bytes) -> Iterator[bytes]:
@@ -142,26 +200,14 @@ def _block(
     return b"%b%06o\0 %b" % (head, total, tail.ljust(_BLOCK - 156, b"\0"))
 
 
-def _number(value: int) -> bytes:
-    """Return a field of 12 bytes: octal, or GNU's base 256 for what is negative or has over 8 GiB."""
-    if 0 <= value < 8**11:
-        return b"%011o\0" % value
-    return (b"\x80" if value >= 0 else b"\xff") + (value % 256**11).to_bytes(11, "big")
+def _number(value: int, width: int = 12) -> bytes:
+    """Return a field: octal, or GNU's base 256 for what is negative or too large (12 bytes: 8 GiB)."""
+    digits = width - 1
+    if 0 <= value < 8**digits:
+        return b"%0*o\0" % (digits, value)
+    sign = b"\x80" if value >= 0 else b"\xff"
+    return sign + (value % (1 << 8 * digits)).to_bytes(digits)
 
 
 def _padded(data: bytes) -> bytes:
     return data + b"\0" * (-len(data) % _BLOCK)
-
-
-def _in_pieces(parts: Iterable[bytes]) -> Iterator[bytes]:
-    waiting: list[bytes] = []
-    size = 0
-    for part in parts:
-        waiting.append(part)
-        size += len(part)
-        if size >= _PIECE:
-            yield b"".join(waiting)
-            waiting.clear()
-            size = 0
-    if waiting:
-        yield b"".join(waiting)

@@ -10,6 +10,12 @@ from pipeline.runner.step_log import StepLog
 __all__ = ["checkout"]
 
 _BRANCHES_SHOWN = 20
+_MAY_RECEIVE = (
+    "/bin/sh",
+    "-c",
+    'mkdir -p "$1" && { [ -d "$1/.git" ] || [ -z "$(ls -A "$1")" ]; }',
+    "sh",
+)
 
 
 def checkout(run: JobRun, step: Step, log: StepLog) -> Outcome:
@@ -21,22 +27,12 @@ def checkout(run: JobRun, step: Step, log: StepLog) -> Outcome:
             raise StepFailed
         log.say(f"the job works on {folder} itself: nothing is checked out")
         return Outcome(note="in place")
-    code, _ = run.sandbox.capture(
-        [
-            "/bin/sh",
-            "-c",
-            'mkdir -p "$1" && { [ -d "$1/.git" ] || [ -z "$(ls -A "$1")" ]; }',
-            "sh",
-            folder,
-        ]
-    )
-    if code:
+    if folder != run.empty_folder and run.sandbox.capture([*_MAY_RECEIVE, folder])[0]:
         log.say(
             f"Directory ({folder}) you are trying to checkout to is not empty and not a git repository"
         )
         raise StepFailed
-    for archive in run.snapshot.archives():
-        run.sandbox.put_archive(folder, archive)
+    run.sandbox.put_archive(folder, run.snapshot.archive())
     if run.snapshot.outward_links is not None:
         links = open_archive(run.snapshot.outward_links)
         run.sandbox.put_archive(folder, links, outward_links=True)

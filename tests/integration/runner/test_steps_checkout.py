@@ -37,6 +37,7 @@ def test_files_of_any_kind_come_along_as_they_are(checkout: Checkout, executor: 
         - run: {name: status, command: git status --porcelain | sort; git branch --show-current}
         - run: {name: owner, command: '[ -O . ] && [ -O Gemfile.lock ] && [ -O .git/index ] && touch made'}
         - run: git add made; git -c user.name=a -c user.email=a commit -qm third
+        - run: {name: owners, command: 'test -z "$(find . ! -user $(id -u))"'}
         - run: {name: git, command: git log}
         - run: {name: nothing else, command: "test ! -e gone && test ! -e secret.env"}
         """,
@@ -130,6 +131,33 @@ def test_a_checkout_goes_where_it_is_told_but_not_over_other_files(
     assert steps["full"]["status"] == "success"
     assert steps["over"]["status"] == "failed"
     assert "not empty and not a git repository" in steps["over"]["text"]
+
+
+@pytest.mark.parametrize("image", ["IMAGE", "PLAIN"])
+def test_what_a_step_before_has_written_is_not_mixed_with_the_files(
+    checkout: Checkout, image: str
+) -> None:
+    done = checkout.build("- run: touch made\n- checkout\n", image=image)
+    assert done.returncode == 1
+    assert "not empty and not a git repository" in checkout.steps()["Checkout code"]["text"]
+
+
+@pytest.mark.parametrize("image", ["IMAGE", "PLAIN"])
+@pytest.mark.parametrize("folder", ["~/my app's", "/srv/a $HOME/b", "~/up/../across"])
+def test_a_working_directory_may_have_any_name(checkout: Checkout, image: str, folder: str) -> None:
+    done = checkout.build(
+        """
+        - checkout
+        - run: {name: here, command: 'test -O . && test -O Gemfile.lock && pwd'}
+        - checkout
+        """,
+        image=image,
+        keys=f'working_directory: "{folder}"\n',
+    )
+    assert done.returncode == 0, done.stderr
+    home = "/root" if image == "PLAIN" else "/home/circleci"
+    here = folder.replace("~", home).replace("up/../", "")
+    assert checkout.steps()["here"]["lines"][-1] == here
 
 
 def test_the_last_commit_alone_can_be_checked_out(checkout: Checkout) -> None:

@@ -7,8 +7,8 @@ import tarfile
 
 import pytest
 
-from pipeline.runner.relocation import END_OF_TAR, below_root, renamed
-from pipeline.runner.tar_members import BrokenArchive
+from pipeline.runner.relocation import below_root, renamed
+from pipeline.runner.tar_members import END_OF_TAR, BrokenArchive
 
 LONG = "gems/activesupport-6.1.7.10/lib/active_support/" + "dependencies/" * 8 + "autoload.rb"
 
