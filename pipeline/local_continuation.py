@@ -17,7 +17,7 @@ from pipeline.run_variables import read_contexts
 from pipeline.runner.continuation_api import Continuation, ContinuationApi
 from pipeline.runner.instance import Machine
 from pipeline.runner.plan import Choice, PlannedWorkflow, plan_run
-from pipeline.runner.record import RunRecord
+from pipeline.runner.record import RunRecord, status_words
 from pipeline.runner.run import Runner
 from pipeline.runner.run_folder import list_runs, runs_folder
 from pipeline.runner.view import View
@@ -225,7 +225,7 @@ class SetupPhase:
             raise handed.error
         assert handed.compiled is not None
         if status or _is_of_setup(self.setup, self.choice):
-            because = f"is {status.replace('_', ' ')}" if status else "is all that was asked for"
+            because = f"is {status_words(status)}" if status else "is all that was asked for"
             view.note(f"the setup workflow {because}; `--continue {path}` runs what it generated")
             return None
         return handed.compiled, self._planned(handed, path, view)

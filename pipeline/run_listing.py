@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline.ci_options import json_text
 from pipeline.errors import InvalidInput
 from pipeline.output import format_duration, table_lines
-from pipeline.runner.record import FAILED, JobRecord, RunRecord
+from pipeline.runner.record import FAILED, JobRecord, RunRecord, status_words
 from pipeline.runner.run_folder import find_run, list_runs
 from pipeline.runner.run_logs import LoggedStep, choose_steps, follow_logs, logged_steps
 from pipeline.runner.run_retention import is_running
@@ -68,7 +68,7 @@ def _run_row(folder: Path, record: RunRecord) -> tuple[str, ...]:
     return (
         record.id,
         datetime.fromtimestamp(record.started_at, UTC).astimezone().strftime("%d %b %H:%M"),
-        status.replace("_", " "),
+        status_words(status),
         took,
         plain_text(record.tag or record.branch or record.revision[:10] or "-"),
         plain_text(_what(record)),

@@ -46,7 +46,7 @@ def run_instance(machine: Machine, spec: JobSpec) -> JobResult:
     began, began_at = time.monotonic(), time.time()
     place = place_of(spec.job, machine.options)
     if place.kind == "nowhere":
-        differs = {"not_emulated": [f"{spec.name} is {place.reason}"]}
+        differs = {"not_emulated": [f"{spec.name} was not run: {place.reason}"]}
         return JobResult(spec.name, spec.node_index, "not_run", 0.0, (), place.reason, differs)
     shared = machine.scratch / uuid.uuid4().hex
     shared.mkdir(parents=True)

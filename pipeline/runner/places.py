@@ -49,7 +49,7 @@ def place_of(job: Job, options: ExecutorOptions, *, system: str | None = None) -
         if wanted == here:
             return Place("host")
         name, own = _NAMES.get(wanted, wanted), _NAMES.get(here, here)
-        return Place("nowhere", f"a {name} job, and this machine has {own}: it was not run")
+        return Place("nowhere", f"a {name} job, and this machine has {own}")
     if options.machine == "host" or options.executor == "host":
         return Place("host")
     if not options.machine_image:

@@ -29,6 +29,7 @@ __all__ = [
     "WorkflowRecord",
     "read_record",
     "status_of",
+    "status_words",
     "write_record",
 ]
 
@@ -160,6 +161,11 @@ def status_of(statuses: Iterable[str]) -> RunStatus:
         if found.intersection(some):
             return status
     return "not_run"
+
+
+def status_words(status: str) -> str:
+    """Return the status of a run, a job or a step as it is read: ``not run``."""
+    return "timed out" if status == "timedout" else status.replace("_", " ")
 
 
 def write_record(record: RunRecord, folder: Path) -> None:

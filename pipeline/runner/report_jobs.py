@@ -10,6 +10,7 @@ from html import escape
 from pathlib import Path
 
 from pipeline.output import format_duration
+from pipeline.runner.record import status_words
 from pipeline.runner.report_ansi import Line
 from pipeline.runner.report_log import LogExcerpt, read_log
 from pipeline.runner.report_model import (
@@ -21,21 +22,10 @@ from pipeline.runner.report_model import (
 )
 from pipeline.runner.report_text import anchor_href, escaped, link_to, time_tag
 
-__all__ = ["JobSections", "icon", "render_lines", "status_words"]
+__all__ = ["JobSections", "icon", "render_lines"]
 
 _SHOWN_WITHOUT_SCRIPT = 100
 """Lines of a failed step that are in the page as they are: seen without a script, and printed."""
-_WORDS = {
-    "not_run": "not run",
-    "on_hold": "on hold",
-    "timedout": "timed out",
-    "success": "success",
-}
-
-
-def status_words(status: str) -> str:
-    """Return a status as it is read."""
-    return _WORDS.get(status, status)
 
 
 def icon(status: str) -> str:

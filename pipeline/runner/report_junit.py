@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from itertools import groupby
 from xml.sax.saxutils import escape, quoteattr
 
+from pipeline.runner.record import status_words
 from pipeline.runner.report_log import LogLimits, read_log, tail_texts
 from pipeline.runner.report_model import (
     ReportData,
@@ -124,7 +125,7 @@ def _classname(data: ReportData, flow: ReportFlow, label: str) -> str:
 
 def _job_case(data: ReportData, job: ReportJob, classname: str, status: str, reason: str) -> _Case:
     outcome = "error" if status in _NOT_WELL else "" if status == "success" else "skipped"
-    message = data.mask(reason) or status.replace("_", " ") if outcome else ""
+    message = data.mask(reason) or status_words(status) if outcome else ""
     file, line = _place(data.mask(job.record.where))
     name = job.record.type if job.record.type != "build" else "job"
     return _Case(name, classname, job.record.seconds, outcome, message, "", file, line)

@@ -15,9 +15,9 @@ from importlib.resources import files
 from pathlib import Path
 
 from pipeline.output import format_duration
-from pipeline.runner.record import FAILED
+from pipeline.runner.record import FAILED, status_words
 from pipeline.runner.report_graph import GRAPH_PAGE_STYLE, render_graph
-from pipeline.runner.report_jobs import JobSections, icon, render_lines, status_words
+from pipeline.runner.report_jobs import JobSections, icon, render_lines
 from pipeline.runner.report_model import ReportData, ReportJob, ReportStep
 from pipeline.runner.report_results import render_artifacts, render_caches, render_tests
 from pipeline.runner.report_text import anchor_href, escaped, time_tag

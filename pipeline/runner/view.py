@@ -17,7 +17,7 @@ from typing import Literal
 
 from pipeline.output import Console, format_duration
 from pipeline.runner.model import JobResult, JobSpec, StepResult
-from pipeline.runner.record import JobRecord, RunRecord, WorkflowRecord
+from pipeline.runner.record import JobRecord, RunRecord, WorkflowRecord, status_words
 from pipeline.runner.view_blocks import log_lines, mark, short_name, step_head, unfolded
 from pipeline.runner.view_screen import Printed, Screen
 from pipeline.runner.view_state import RunState, ShownJob, ShownStep, StepStart
@@ -216,10 +216,8 @@ class View:
             indent = "  " if len(self._state.jobs) == 1 else ""
             self._line(f"{indent}{head}{because}")
             return
-        if status == "not_run":
-            self._line(f"{head}: not run{because}")
-            return
-        self._line(f"{head}: {status} ({format_duration(seconds)}){because}")
+        took = f" ({format_duration(seconds)})" if status != "not_run" else ""
+        self._line(f"{head}: {status_words(status)}{took}{because}")
 
     def _print_step(self, step: ShownStep, result: StepResult) -> None:
         several = len(self._state.jobs) > 1

@@ -19,7 +19,7 @@ from typing import Any
 
 from pipeline.output import Console, format_duration
 from pipeline.runner.model import JobResult, JobSpec, StepResult
-from pipeline.runner.record import RunRecord
+from pipeline.runner.record import RunRecord, status_words
 from pipeline.runner.view import View
 from pipeline.runner.view_blocks import mark, step_head, unfolded
 from pipeline.runner.view_frame import frame_lines
@@ -136,8 +136,10 @@ class LiveView(View):
         with self._lock:
             job = self._state.jobs.pop(spec.label, None) or ShownJob(spec)
             because = f": {plain_text(result.reason)}" if result.reason else ""
-            word = f"  {result.status}" if result.status != "success" else ""
-            took = self._style(f"  {format_duration(result.seconds)}", "dim")
+            word = f"  {status_words(result.status)}" if result.status != "success" else ""
+            took = ""
+            if result.status != "not_run":
+                took = self._style(f"  {format_duration(result.seconds)}", "dim")
             name = self._style(plain_text(spec.label), "bold")
             self._line(f"{mark(result.status, self._style)} {name}{took}{word}{because}")
             folds = result.status == "success" and self._state.instances() > _MOST_UNFOLDED

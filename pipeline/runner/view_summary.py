@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import shlex
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.output import format_duration
 from pipeline.runner.critical_path import path_of_run
 from pipeline.runner.model import JobResult, StepResult
-from pipeline.runner.record import FAILED, JobRecord, RunRecord
+from pipeline.runner.record import FAILED, JobRecord, RunRecord, status_words
 from pipeline.runner.view_blocks import Style, mark, near, short_name, tail
 from pipeline.runner.view_text import plain_text, safe_line, width_of
 
@@ -62,13 +62,13 @@ def failures(jobs: Iterable[JobRecord]) -> list[Failure]:
     for job in jobs:
         failed = [result for result in job.instances if result.status in FAILED]
         if job.status in FAILED and not failed:
-            found.append(Failure(plain_text(job.name), job.reason or job.status))
+            found.append(Failure(plain_text(job.name), job.reason or status_words(job.status)))
         for result in failed:
             label = _label(job, result)
             steps = [step for step in result.steps if step.status == "failed"]
             found += [Failure(label, "", step) for step in steps]
             if result.reason or not steps:
-                found.append(Failure(label, result.reason or result.status))
+                found.append(Failure(label, result.reason or status_words(result.status)))
     return found
 
 
@@ -92,17 +92,22 @@ def _table(jobs: Iterable[JobRecord], style: Style) -> Iterator[str]:
 def _rows(job: JobRecord) -> Iterator[tuple[str, str, str, str]]:
     """Yield status, name, time and a word for each instance, or for a job without any."""
     for result in job.instances:
-        words = [] if result.status == "success" else [result.status.replace("_", " ")]
-        words += [*_facts_of(result), *([_in_short(result)] if result.reason else [])]
+        facts, reason = list(_facts_of(result)), _in_short(result)
         if job.kept_from:
-            words.append(f"as in the run {job.kept_from}")
+            facts.append(f"as in the run {job.kept_from}")
         took = format_duration(result.seconds) if result.seconds else ""
-        yield result.status, _label(job, result), took, plain_text(", ".join(words))
+        yield result.status, _label(job, result), took, _told(result.status, facts, reason)
     if not job.instances:
-        word = "" if job.status == "success" else job.status.replace("_", " ")
-        words = [text for text in (word, job.reason) if text]
         took = format_duration(job.seconds) if job.started_at is not None else ""
-        yield job.status, plain_text(job.name), took, plain_text(": ".join(words))
+        yield job.status, plain_text(job.name), took, _told(job.status, (), job.reason)
+
+
+def _told(status: str, facts: Sequence[str], reason: str) -> str:
+    """Return a status that is no success, and what there is to say of it."""
+    word = "" if status == "success" else status_words(status)
+    if word and reason and not facts:
+        return plain_text(f"{word}: {reason}")
+    return plain_text(", ".join(filter(None, (word, *facts, reason))))
 
 
 def _in_short(result: JobResult) -> str:

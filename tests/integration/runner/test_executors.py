@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import re
 import subprocess
 import urllib.request
 from collections.abc import Iterator
@@ -593,4 +594,9 @@ workflows: {main: {jobs: [windows, after: {requires: [windows]}, other]}}
 """)
     done = checkout.run()
     assert checkout.statuses() == {"windows": "not_run", "after": "not_run", "other": "success"}
-    assert "a Windows job, and this machine has" in done.stderr
+    own = {"Darwin": "macOS"}.get(platform.system(), platform.system())
+    reason = f"a Windows job, and this machine has {own}"
+    assert f"- windows: not run: {reason}\n" in done.stderr
+    (row,) = re.findall(r"  - windows +(\S.*)", done.stderr)
+    assert row == f"not run: {reason}"
+    assert f"not as on CircleCI: windows was not run: {reason}\n" in done.stderr

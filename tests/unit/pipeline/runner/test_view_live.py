@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.output import Console
-from pipeline.runner.model import StepResult
+from pipeline.runner.model import JobResult, StepResult
 from pipeline.runner.record import RunRecord
 from pipeline.runner.view_frame import frame_lines
 from pipeline.runner.view_live import LiveView, can_be_live
@@ -97,6 +97,14 @@ def test_a_job_alone_shows_its_steps_and_the_output_of_the_one_that_runs(live: L
         "1 running · 2 waiting",
     )
     assert len(screen) == 8
+
+
+def test_a_job_that_did_not_run_or_took_too_long_says_so_in_words(live: Live) -> None:
+    live.workflow("ios", "slow")
+    ios = live.begin("ios")
+    live.view.instance_finished(ios, JobResult("ios", 0, "not_run", 0.0, (), "a macOS job"))
+    live.end(live.begin("slow"), "timedout")
+    assert live.ended() == ["- ios  not run: a macOS job", "✗ slow  3.0s  timed out"]
 
 
 def test_a_finished_job_is_a_block_above_what_runs(live: Live) -> None:

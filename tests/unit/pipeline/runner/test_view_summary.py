@@ -138,6 +138,17 @@ def test_a_long_reason_is_told_in_full_once() -> None:
     assert [line for line in lines if "cannot be pulled" in line and line.endswith("…")]
 
 
+def test_a_reason_follows_the_status_that_it_is_of_and_facts_stand_between() -> None:
+    missed = {"caches": [{"action": "missed"}]}
+    lines = summary(
+        job("ios", 0, 0, status="not_run", reason="a macOS job"),
+        job("slow", 0, 9, status="timedout", reason="it took longer", facts=missed),
+        status="failed",
+    )
+    assert "  - ios            not run: a macOS job" in lines
+    assert "  ✗ slow     9.0s  timed out, cache miss, it took longer" in lines
+
+
 def test_what_waits_for_approval_is_told_with_the_command_that_lets_it_pass() -> None:
     lines = summary(
         JobRecord("hold", "approval", status="on_hold", reason="waits for approval"),
