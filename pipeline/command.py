@@ -198,6 +198,10 @@ def _of_this_machine(error: Exception) -> OrbyardError | None:
 @contextmanager
 def _signals() -> Iterator[None]:
     def stop(number: int, _: Any) -> None:
+        if number == signal.SIGHUP:
+            # Whoever closes a terminal sends it twice, the shell and the system: the second is no order
+            # to break off what the first one has begun.
+            signal.signal(number, lambda *_: None)
         raise Interrupted(f"stopped by {signal.Signals(number).name}")
 
     if threading.current_thread() is not threading.main_thread():

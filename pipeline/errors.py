@@ -5,7 +5,7 @@
      ├─ InvalidInput              2   settings, manifest, secret, flag or file that has to be corrected
      ├─ Unavailable               3   something needed is not there: engine, cluster, registry, sops,
      │                                network, permission
-     └─ Interrupted             130   SIGINT or SIGTERM
+     └─ Interrupted             130   SIGINT, SIGTERM or SIGHUP
 
 Policy. What a library or a program raises is wrapped where it enters Orbyard, in the edge module that
 imports that library, and chained (``raise … from``). Foreign text is cut by :func:`excerpt`. Nothing

@@ -6,13 +6,14 @@ Results (a reference, JSON, a diff) go to standard output, everything else to st
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TextIO
 
 from pipeline.errors import OrbyardError
@@ -216,11 +217,29 @@ class Console:
     def _write_masked(self, stream: TextIO, text: str) -> None:
         with self._lock:
             try:
-                stream.write(text)
-            except UnicodeEncodeError:
-                encoding = stream.encoding or "ascii"
-                stream.write(text.encode(encoding, "replace").decode(encoding))
-            stream.flush()
+                try:
+                    stream.write(text)
+                except UnicodeEncodeError:
+                    encoding = stream.encoding or "ascii"
+                    stream.write(text.encode(encoding, "replace").decode(encoding))
+                stream.flush()
+            except OSError as error:
+                gone = (errno.EIO, errno.EPIPE) if stream is self._err else (errno.EIO,)
+                if error.errno not in gone:
+                    raise
+                _leave(stream)
+
+
+def _leave(stream: TextIO) -> None:
+    """Let a stream lead nowhere, since its terminal was closed or its reader went away.
+
+    The exit code has to tell how the work ended: Python would end with one of its own where it cannot write
+    what is left in the stream.
+    """
+    with suppress(OSError, ValueError):
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, stream.fileno())
+        os.close(null)
 
 
 def _harmless(text: str) -> str:

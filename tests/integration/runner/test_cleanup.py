@@ -17,6 +17,7 @@ import pytest
 from tests.integration.runner.docker_image import make_docker_image
 from tests.integration.runner.engine_gate import Gate
 from tests.integration.runner.harness import Checkout
+from tests.integration.runner.session import Session
 
 CONFIG = """
 version: 2.1
@@ -149,6 +150,17 @@ def test_nothing_is_left_of_a_step_that_runs(
     else:
         assert run.wait(timeout=60) == 130
     assert left(docker_engine, checkout) == []
+
+
+def test_nothing_is_left_when_the_terminal_is_closed(
+    checkout: Checkout, docker_engine: Any
+) -> None:
+    checkout.write(CONFIG)
+    session = Session(checkout)
+    session.shows("the step has begun")
+    assert session.close() == 130
+    assert left(docker_engine, checkout) == []
+    assert checkout.statuses() == {"make": "success", "use": "canceled"}
 
 
 def test_nothing_is_left_of_a_step_that_a_second_interrupt_does_not_wait_for(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pty
 import signal
 import subprocess
 import sys
@@ -38,7 +39,11 @@ def fail(run, how):
     if how == "interrupt":
         raise KeyboardInterrupt
     print("ready", flush=True)
-    time.sleep(30)
+    try:
+        time.sleep(30)
+    finally:
+        time.sleep(0.5)
+        open("cleared", "w").close()
 
 ns = Collection(fail)
 '''
@@ -119,3 +124,20 @@ def test_a_signal_ends_a_task_with_130(folder: Path, number: signal.Signals) -> 
     assert child.returncode == 130
     assert "Traceback" not in err
     assert time.monotonic() - started < 10
+
+
+def test_a_terminal_that_is_closed_ends_a_task_with_130(folder: Path) -> None:
+    """There is nowhere to say why, which is not to become a mistake of its own."""
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.chdir(folder)
+        project = str(Path(__file__).resolve().parents[3])
+        argv = [sys.executable, "-m", "invoke", "fail", "--how", "sleep"]
+        os.execve(sys.executable, argv, {**os.environ, "PYTHONPATH": project})
+    assert b"ready" in os.read(terminal, 100)
+    os.close(terminal)
+    time.sleep(0.2)
+    os.kill(pid, signal.SIGHUP)  # as the shell does that began it
+    _, status = os.waitpid(pid, 0)
+    assert os.waitstatus_to_exitcode(status) == 130
+    assert (folder / "cleared").exists()
