@@ -148,12 +148,23 @@ class OrbyardProgram(Program):
         ]
         return [flag for context in contexts for flag in context.flags if flag.startswith("--")]
 
+    def _advice_for(self, word: str) -> str:
+        """Return what may have been meant by a word that is neither a task nor an option."""
+        known = self._known_like(word)
+        below = [name for name in known if name.startswith(f"{word}.")]
+        following = self.argv[self.argv.index(word) + 1 :] if word in self.argv else []
+        if following and f"{word}.{following[0]}" in below:
+            return f"write `{word}.{following[0]}`"
+        if below:
+            return f"there are {', '.join(sorted(below))}"
+        return did_you_mean(word, known)
+
     def _usage(self, error: ParseError) -> Exit:
         message = str(error)
         words = message.split("'")
         advice = "see `orbyard --list`, and `orbyard --help TASK`"
         if message.startswith("No idea what") and len(words) > 2:
-            advice = did_you_mean(words[1], self._known_like(words[1])) or advice
+            advice = self._advice_for(words[1]) or advice
         elif "did not receive required positional arguments" in message and len(words) > 3:
             task, missing = words[1], ", ".join(f"--{name}" for name in words[3::2])
             message, advice = f"{task} needs {missing}", f"see `orbyard --help {task}`"

@@ -95,6 +95,23 @@ def test_a_wrong_task_or_option_is_bad_input_with_the_nearest_name(project: Path
     assert "did you mean '--workflow'?" in option.stderr
 
 
+@pytest.mark.parametrize(
+    ("words", "advice"),
+    [
+        (("ci.cache", "ls"), "write `ci.cache.ls`"),
+        (("ci", "run", "--job", "x"), "write `ci.run`"),
+        (("ci.cache", "list"), "there are ci.cache.ls, ci.cache.rm, ci.cache.stats"),
+        (("ci.cache",), "there are ci.cache.ls, ci.cache.rm, ci.cache.stats"),
+    ],
+)
+def test_the_first_part_of_a_task_s_name_tells_the_whole(
+    project: Path, words: tuple[str, ...], advice: str
+) -> None:
+    done = orbyard(project, *words)
+    assert done.returncode == 2
+    assert f"what to do: {advice}" in done.stderr
+
+
 @pytest.mark.parametrize("words", [("--limit", "ten"), ("--limit=ten",)])
 def test_an_option_that_is_no_number_is_bad_input(project: Path, words: tuple[str, ...]) -> None:
     done = orbyard(project, "ci.runs", *words)
