@@ -16,7 +16,8 @@ back; ``hint`` says what to do now; ``where`` says in which file, line and key t
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 
@@ -29,6 +30,7 @@ __all__ = [
     "Problem",
     "Unavailable",
     "WorkFailed",
+    "caused_at",
     "did_you_mean",
     "excerpt",
 ]
@@ -129,6 +131,16 @@ class Interrupted(OrbyardError):
     """The user or the CI system stopped the run; exit code 130."""
 
     exit_code = 130
+
+
+@contextmanager
+def caused_at(where: Location | None) -> Iterator[None]:
+    """Give this place to errors of the block that have none."""
+    try:
+        yield
+    except OrbyardError as error:
+        error.where = error.where or where
+        raise
 
 
 def excerpt(text: str, limit: int = FOREIGN_TEXT_LIMIT) -> str:

@@ -55,7 +55,11 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class DockerImage:
-    """A container of a docker job. ``auth``, ``aws_auth`` and ``gcp_auth`` are as written, or empty."""
+    """A container of a docker job.
+
+    ``auth``, ``aws_auth`` and ``gcp_auth`` are as written, or empty; ``where`` is None for an image that
+    no configuration names.
+    """
 
     image: str
     name: str | None = None
@@ -66,6 +70,7 @@ class DockerImage:
     auth: Mapping[str, Any] = field(default_factory=dict)
     aws_auth: Mapping[str, Any] = field(default_factory=dict)
     gcp_auth: Mapping[str, Any] = field(default_factory=dict)
+    where: Location | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

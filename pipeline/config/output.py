@@ -29,7 +29,7 @@ from pipeline.config.model import (
     Workflow,
     WorkflowJob,
 )
-from pipeline.config.nodes import Mark, Node, to_data
+from pipeline.config.nodes import Mark, Node, Sequence, to_data
 from pipeline.config.values import as_text
 from pipeline.errors import Location
 
@@ -191,7 +191,7 @@ def _build_job(name: str, body: ExpandedJob, data: Mapping[str, Any], places: _P
     return Job(
         name,
         body.type,
-        _build_executor(data),
+        _build_executor(data, _image_places(body.fields.get("docker"), places)),
         tuple(
             _build_step(step, printed, places)
             for step, printed in zip(body.steps, written, strict=True)
@@ -216,9 +216,18 @@ def _build_step(step: ExpandedStep, printed: Any, places: _Places) -> Step:
     return Step(step.name, options, places.location(step.mark), places.chain(step.frame))
 
 
-def _build_executor(data: Mapping[str, Any]) -> Docker | Machine | Macos | None:
+def _image_places(images: Node | None, places: _Places) -> tuple[Location, ...]:
+    if type(images) is not Sequence:
+        return ()
+    return tuple(places.location(image.mark) for image in images.items)
+
+
+def _build_executor(
+    data: Mapping[str, Any], image_places: Iterable[Location]
+) -> Docker | Machine | Macos | None:
     if "docker" in data:
-        return Docker(tuple(_build_image(image) for image in data["docker"]))
+        images = zip(data["docker"], image_places, strict=True)
+        return Docker(tuple(_build_image(image, where) for image, where in images))
     machine = data.get("machine")
     if isinstance(machine, dict):
         return Machine(machine.get("image"), machine.get("docker_layer_caching") is True)
@@ -229,7 +238,7 @@ def _build_executor(data: Mapping[str, Any]) -> Docker | Machine | Macos | None:
     return None
 
 
-def _build_image(image: Mapping[str, Any]) -> DockerImage:
+def _build_image(image: Mapping[str, Any], where: Location) -> DockerImage:
     user = image.get("user")
     return DockerImage(
         image["image"],
@@ -241,6 +250,7 @@ def _build_image(image: Mapping[str, Any]) -> DockerImage:
         image.get("auth") or {},
         image.get("aws_auth") or {},
         image.get("gcp_auth") or {},
+        where,
     )
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.config.model import DockerImage
-from pipeline.errors import Interrupted, WorkFailed
+from pipeline.errors import Interrupted, WorkFailed, caused_at
 from pipeline.runner.agent_mirror import AgentMirror, pack_shared
 from pipeline.runner.container_spec import (
     BindRefused,
@@ -111,10 +111,11 @@ def open_containers(
         Interrupted: the run was stopped.
     """
     image, facts = job.images[0]
-    with ExitStack() as undo:
+    with ExitStack() as undo, caused_at(image.where):
         if job.daemon is not None:
             undo.callback(job.daemon.close)
-            job.daemon.start()
+            with caused_at(job.daemon.where):
+                job.daemon.start()
         _go_on(cancel)
         primary, is_shared = _create_primary(engine, job)
         sandbox = DockerSandbox(engine, primary, image.user or "", cancel, job.resources)

@@ -17,7 +17,7 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline.errors import Interrupted, WorkFailed
+from pipeline.errors import Interrupted, Location, WorkFailed
 from pipeline.runner.container_spec import ContainerSpec, VolumeMount
 from pipeline.runner.file_locks import take_lock
 
@@ -155,6 +155,7 @@ class Daemon:
         layers: the volume for layers, or empty for one that goes with the container.
         cancel: set when the run is stopped.
         on_close: called when it has ended.
+        where: what asks for it.
     """
 
     engine: ContainerEngine
@@ -164,6 +165,7 @@ class Daemon:
     layers: str
     cancel: threading.Event
     on_close: Callable[[], None] = lambda: None
+    where: Location | None = None
     _container: str = ""
 
     @property

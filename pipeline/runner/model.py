@@ -90,6 +90,7 @@ class JobResult:
         seconds: how long it took.
         steps: its steps.
         reason: why it is what it is, where its steps do not tell.
+        where: file and line that the reason is about, or "".
         facts: what a summary tells: caches, artifacts, tests.
         folder: where its logs and artifacts are.
         started_at: seconds since 1970, or None for one that did not start.
@@ -104,6 +105,7 @@ class JobResult:
     facts: Mapping[str, Any] = field(default_factory=dict)
     folder: str = ""
     started_at: float | None = None
+    where: str = ""
 
 
 def step_name(step: Step, hide: Callable[[str], str] = str) -> str:

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Literal
 
 from pipeline.config.model import Docker, DockerImage, Step
 from pipeline.config.model import Machine as MachineExecutor
-from pipeline.errors import InvalidInput
+from pipeline.errors import InvalidInput, Location, caused_at
 from pipeline.process import find_program
-from pipeline.runner.container_spec import VolumeMount
+from pipeline.runner.container_spec import ImageFacts, VolumeMount
 from pipeline.runner.containers import (
     INSIDE,
     ContainerJob,
@@ -49,6 +49,7 @@ if TYPE_CHECKING:
 __all__ = ["Opened", "open_place"]
 
 _AGENT = "ssh-agent"
+_MACHINE_IMAGE = Location("orbyard.yml", key="ci.machine_image")
 _DESKTOP_AGENT = "/run/host-services/ssh-auth.sock"
 """Where Docker Desktop for Mac has the caller's agent, on the engine's machine: its shared folders carry no
 sockets (docs.docker.com/desktop/features/networking, "SSH agent forwarding")."""
@@ -199,11 +200,9 @@ def _containers(
     chosen: Sequence[DockerImage] = (
         [_in_place(machine, image) for image in executor.images]
         if isinstance(executor, Docker)
-        else (DockerImage(machine.options.machine_image),)
+        else (DockerImage(machine.options.machine_image, where=_MACHINE_IMAGE),)
     )
-    variables = {**machine.variables, **spec.contexts}
-    said = machine.said_of_images(spec.label)
-    images = [(image, machine.images.ensure(engine, image, variables, said)) for image in chosen]
+    images = [(image, _ensure(machine, spec, engine, image)) for image in chosen]
     resources = resources_of(spec.job.resource_class, engine.size, machine=kind == "machine")
     if resources.note:
         machine.note_once(resources.note)
@@ -241,6 +240,15 @@ def _containers(
     return Opened(sandbox, INSIDE, services=services, remote_docker=remote)
 
 
+def _ensure(
+    machine: Machine, spec: JobSpec, engine: ContainerEngine, image: DockerImage
+) -> ImageFacts:
+    variables = {**machine.variables, **spec.contexts}
+    with caused_at(image.where):
+        said = machine.said_of_images(spec.label)
+        return machine.images.ensure(engine, image, variables, said)
+
+
 def _in_place(machine: Machine, image: DockerImage) -> DockerImage:
     taken = image_in_place(machine.options.images, image)
     if taken is not image:
@@ -266,8 +274,8 @@ def _remote_docker(
         return None
     if machine.options.remote_docker == "socket":
         return RemoteDocker(None)
-    image = DockerImage(machine.options.dind_image)
-    machine.images.ensure(engine, image, {}, machine.said_of_images(spec.label))
+    image = DockerImage(machine.options.dind_image, where=step.where)
+    _ensure(machine, spec, engine, image)
     keeps = step.options.get("docker_layer_caching") is True
     layers = machine.layers().take() if keeps else ""
     return RemoteDocker(
@@ -279,6 +287,7 @@ def _remote_docker(
             layers,
             machine.cancel,
             (lambda: machine.layers().give_back(layers)) if layers else (lambda: None),
+            step.where,
         )
     )
 

@@ -13,7 +13,8 @@ from datetime import UTC, datetime
 from itertools import groupby
 from xml.sax.saxutils import escape, quoteattr
 
-from pipeline.runner.record import status_words
+from pipeline.runner.model import JobResult
+from pipeline.runner.record import JobRecord, status_words
 from pipeline.runner.report_log import LogLimits, read_log, tail_texts
 from pipeline.runner.report_model import (
     ReportData,
@@ -101,7 +102,7 @@ def _instance_suite(
     cases = [_step_case(data, step, classname) for step in instance.steps]
     told = any(case.outcome == "failure" for case in cases)
     if result.status in _NOT_WELL and not told:
-        cases.append(_job_case(data, job, classname, result.status, result.reason))
+        cases.append(_job_case(data, job, classname, result))
     properties = {"workflow": data.mask(flow.record.name), "status": result.status}
     if job.record.executor:
         properties["executor"] = data.mask(job.record.executor)
@@ -113,7 +114,7 @@ def _instance_suite(
 def _job_suite(data: ReportData, flow: ReportFlow, job: ReportJob) -> _Suite:
     record = job.record
     classname = _classname(data, flow, job.label)
-    case = _job_case(data, job, classname, record.status, record.reason)
+    case = _job_case(data, job, classname, record)
     properties = {"workflow": data.mask(flow.record.name), "status": record.status}
     return _Suite(classname, (case,), record.seconds, record.started_at, properties)
 
@@ -123,10 +124,13 @@ def _classname(data: ReportData, flow: ReportFlow, label: str) -> str:
     return label if label.startswith(f"{name}/") else f"{name}/{label}"
 
 
-def _job_case(data: ReportData, job: ReportJob, classname: str, status: str, reason: str) -> _Case:
+def _job_case(
+    data: ReportData, job: ReportJob, classname: str, ended: JobResult | JobRecord
+) -> _Case:
+    status = ended.status
     outcome = "error" if status in _NOT_WELL else "" if status == "success" else "skipped"
-    message = data.mask(reason) or status_words(status) if outcome else ""
-    file, line = _place(data.mask(job.record.where))
+    message = data.mask(ended.reason) or status_words(status) if outcome else ""
+    file, line = _place(data.mask(ended.where or job.record.where))
     name = job.record.type if job.record.type != "build" else "job"
     return _Case(name, classname, job.record.seconds, outcome, message, "", file, line)
 

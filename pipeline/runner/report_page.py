@@ -188,8 +188,14 @@ class _Page:
             yield (
                 f'<li class="s-{status}">{icon(status)}<div><a href="{anchor_href(job.anchor)}">'
                 f"<bdi>{escaped(job.label)}</bdi></a> {status_words(status)}"
-                f"<p>{self._text(job.record.reason)}</p></div></li>"
+                f"<p>{self._text(job.record.reason)}</p>{self._place(job)}</div></li>"
             )
+
+    def _place(self, job: ReportJob) -> str:
+        """Return where what the job's reason is about is written, if that is known."""
+        places = [one.result.where for one in job.instances] or [job.record.where]
+        where = next(filter(None, places), "")
+        return f"<p>written at <code>{self._text(where)}</code></p>" if where else ""
 
     def _failed_step(self, label: str, step: ReportStep) -> str:
         result = step.result

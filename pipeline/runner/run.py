@@ -195,15 +195,22 @@ class Runner:
         if self._request.cancel.is_set():
             reason = "the run was stopped"
             return JobResult(spec.name, spec.node_index, "canceled", 0.0, reason=reason)
-        began_at = time.time()
+        began, began_at = time.monotonic(), time.time()
         self._events.put(lambda: begun(began_at))
         self._view.instance_started(spec)
         try:
             result = self._request.run_instance(spec)
         except OrbyardError as error:
             reason = f"{error.message}; {error.hint}" if error.hint else error.message
-            reason = self._request.mask(reason)
-            result = JobResult(spec.name, spec.node_index, "failed", 0.0, reason=reason)
+            result = JobResult(
+                spec.name,
+                spec.node_index,
+                "failed",
+                time.monotonic() - began,
+                reason=self._request.mask(reason),
+                started_at=began_at,
+                where=self._request.mask(str(error.where or "")),
+            )
         self._view.instance_finished(spec, result)
         return result
 

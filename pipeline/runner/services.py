@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.config.model import DockerImage
-from pipeline.errors import OrbyardError
+from pipeline.errors import Location, OrbyardError, caused_at
 from pipeline.runner.container_spec import ContainerSpec, ContainerState, ImageFacts
 from pipeline.runner.environment import environment_text
 from pipeline.runner.step_log import StepLog
@@ -41,6 +41,7 @@ class _Service:
     began: float
     reader: threading.Thread | None = None
     ended: ContainerState | None = None
+    where: Location | None = None
 
 
 @dataclass(slots=True)
@@ -83,10 +84,11 @@ class Services:
         shown = self._free_name(image)
         last: list[str] = []
         log = StepLog(self.folder / f"service-{shown}.log", self.masker, _keeper(last))
-        service = _Service(shown, "", log, last, time.monotonic())
+        service = _Service(shown, "", log, last, time.monotonic(), where=image.where)
         self._all.append(service)
-        service.container = self.engine.create(spec)
-        self.engine.start(service.container)
+        with caused_at(image.where):
+            service.container = self.engine.create(spec)
+            self.engine.start(service.container)
         service.reader = threading.Thread(
             target=self._follow, args=(service,), name=f"service {shown}", daemon=True
         )
@@ -121,6 +123,8 @@ class Services:
             f" after {after_s:.1f}s" + (": out of memory" if state.oom_killed else "")
         ]
         lines += _quoted(service.last)
+        if service.where is not None:
+            lines.append(f"written at {service.where}")
         if any(words in line.lower() for line in service.last for words in _IN_USE):
             lines.append(
                 "its port is taken: all containers of a job share one network, so no two of them"

@@ -18,7 +18,7 @@ from typing import Literal
 from pipeline.output import Console, format_duration
 from pipeline.runner.model import JobResult, JobSpec, StepResult
 from pipeline.runner.record import JobRecord, RunRecord, WorkflowRecord, status_words
-from pipeline.runner.view_blocks import log_lines, mark, short_name, step_head, unfolded
+from pipeline.runner.view_blocks import log_lines, mark, short_name, step_head, unfolded, written_at
 from pipeline.runner.view_screen import Printed, Screen
 from pipeline.runner.view_state import RunState, ShownJob, ShownStep, StepStart
 from pipeline.runner.view_summary import summary_lines
@@ -155,6 +155,7 @@ class View:
         with self._lock:
             self._state.jobs.pop(spec.label, None)
             self._ended(spec.label, result.status, result.seconds, result.reason)
+            self._print_place(result)
 
     def stopping(self) -> None:
         """Say that the run was told to stop, and what it still waits for."""
@@ -218,6 +219,10 @@ class View:
             return
         took = f" ({format_duration(seconds)})" if status != "not_run" else ""
         self._line(f"{head}: {status_words(status)}{took}{because}")
+
+    def _print_place(self, result: JobResult) -> None:
+        if result.where:
+            self._line(f"    {written_at(result.where, self._style)}")
 
     def _print_step(self, step: ShownStep, result: StepResult) -> None:
         several = len(self._state.jobs) > 1

@@ -21,6 +21,7 @@ __all__ = [
     "step_head",
     "tail",
     "unfolded",
+    "written_at",
 ]
 
 Style = Callable[..., str]
@@ -92,9 +93,14 @@ def unfolded(result: StepResult, count: int, limit: int, style: Style) -> Iterat
         yield style(f"… {count - len(lines):,} lines more in the log", "dim")
     for line in lines:
         yield safe_line(line, colours=colours)
-    yield f"{style('written at', 'dim')} {plain_text(result.where)}"
+    yield written_at(result.where, style)
     if result.log:
         yield f"{style('log', 'dim')} {near(result.log)}"
+
+
+def written_at(where: str, style: Style) -> str:
+    """Return the line that says where what failed is written."""
+    return f"{style('written at', 'dim')} {plain_text(where)}"
 
 
 def tail(path: Path, limit: int) -> list[str]:

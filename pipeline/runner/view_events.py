@@ -73,6 +73,7 @@ class EventView(View):
             status=result.status,
             seconds=round(result.seconds, 3),
             reason=result.reason,
+            where=result.where,
         )
 
     def stopping(self) -> None:

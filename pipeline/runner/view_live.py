@@ -142,6 +142,7 @@ class LiveView(View):
                 took = self._style(f"  {format_duration(result.seconds)}", "dim")
             name = self._style(plain_text(spec.label), "bold")
             self._line(f"{mark(result.status, self._style)} {name}{took}{word}{because}")
+            self._print_place(result)
             folds = result.status == "success" and self._state.instances() > _MOST_UNFOLDED
             if not folds:
                 self._print_steps(job, stopped=result.status == "canceled")

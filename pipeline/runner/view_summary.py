@@ -12,7 +12,7 @@ from pipeline.output import format_duration
 from pipeline.runner.critical_path import path_of_run
 from pipeline.runner.model import JobResult, StepResult
 from pipeline.runner.record import FAILED, JobRecord, RunRecord, status_words
-from pipeline.runner.view_blocks import Style, mark, near, short_name, tail
+from pipeline.runner.view_blocks import Style, mark, near, short_name, tail, written_at
 from pipeline.runner.view_text import plain_text, safe_line, width_of
 
 __all__ = ["failures", "summary_lines"]
@@ -28,10 +28,11 @@ _REASON_WIDTH = 60
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why a job failed: a step of one of its instances, or a reason that no step tells."""
+    """Why a job failed: a step of one of its instances, or a reason that no step tells, with its place."""
 
     label: str
     reason: str
+    where: str = ""
     step: StepResult | None = None
 
 
@@ -62,13 +63,17 @@ def failures(jobs: Iterable[JobRecord]) -> list[Failure]:
     for job in jobs:
         failed = [result for result in job.instances if result.status in FAILED]
         if job.status in FAILED and not failed:
-            found.append(Failure(plain_text(job.name), job.reason or status_words(job.status)))
+            found.append(
+                Failure(plain_text(job.name), job.reason or status_words(job.status), job.where)
+            )
         for result in failed:
             label = _label(job, result)
             steps = [step for step in result.steps if step.status == "failed"]
-            found += [Failure(label, "", step) for step in steps]
+            found += [Failure(label, "", step=step) for step in steps]
             if result.reason or not steps:
-                found.append(Failure(label, result.reason or status_words(result.status)))
+                found.append(
+                    Failure(label, result.reason or status_words(result.status), result.where)
+                )
     return found
 
 
@@ -204,13 +209,15 @@ def _failure(failure: Failure, style: Style, *, lines: int) -> Iterator[str]:
     step = failure.step
     if step is None:
         yield f"  {mark('failed', style)} {failure.label}: {plain_text(failure.reason)}"
+        if failure.where:
+            yield f"    {written_at(failure.where, style)}"
         return
     code = f": exit code {step.exit_code}" if step.exit_code is not None else ""
     yield f"  {mark('failed', style)} {failure.label}: {short_name(step.name)}{code}"
     colours = bool(style("x", "dim") != "x")
     for line in tail(Path(step.log), lines) if step.log and lines else ():
         yield f"      {safe_line(line, colours=colours)}"
-    yield f"    {style('written at', 'dim')} {plain_text(step.where)}"
+    yield f"    {written_at(step.where, style)}"
     if step.log:
         yield f"    {style('log', 'dim')} {near(step.log)}"
 

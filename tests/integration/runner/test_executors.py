@@ -9,6 +9,7 @@ import re
 import subprocess
 import urllib.request
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -86,6 +87,7 @@ def test_a_container_that_ends_at_once_is_named_with_what_it_printed(checkout: C
     assert done.returncode == 1
     assert "ended at once with exit code 7" in done.stderr
     assert "no licence" in done.stderr
+    assert done.stderr.count("    written at .circleci/config.yml:4:14\n") == 2
     assert "Traceback" not in done.stderr
 
 
@@ -236,6 +238,41 @@ jobs: {{build: {{docker: [{{image: '{pushed}'}}], parallelism: 3, steps: [run: c
     assert "pulling" not in again.stderr
     always = checkout.run("--pull")
     assert always.stderr.count(f"pulling {pushed}\n") == 1
+
+
+def test_a_container_that_cannot_be_is_told_with_the_place_of_its_image(
+    checkout: Checkout, registry: str
+) -> None:
+    checkout.write(f"""
+version: 2.1
+executors:
+  with-db:
+    parameters: {{tag: {{type: string}}}}
+    docker:
+      - image: PLAIN
+      - image: {registry}/no/db:<< parameters.tag >>
+jobs:
+  service: {{executor: {{name: with-db, tag: '7'}}, steps: [run: echo]}}
+  login:
+    docker:
+      - image: {registry}/no/such:1
+        auth: {{username: me, password: $NOBODY_KNOWS}}
+    steps: [run: echo]
+  user: {{docker: [{{image: PLAIN, user: nobody-knows}}], steps: [run: echo]}}
+workflows: {{main: {{jobs: [service, login, user]}}}}
+""")
+    done = checkout.run()
+    assert done.returncode == 1
+    summary = done.stderr.partition("==> What failed\n")[2].splitlines()
+    places = dict(pairwise(summary))
+    for words, line in [
+        ("/no/db:7 cannot", "8:9"),
+        ("NOBODY_KNOWS", "13:9"),
+        ("user nobody", "16:19"),
+    ]:
+        (told,) = [text for text in places if words in text]
+        assert places[told] == f"    written at .circleci/config.yml:{line}"
+    assert checkout.jobs()["user"]["instances"][0]["where"] == ".circleci/config.yml:16:19"
 
 
 def test_an_image_that_is_nowhere_is_an_error_with_what_to_do(

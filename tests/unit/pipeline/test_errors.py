@@ -13,9 +13,11 @@ import pipeline
 from pipeline.errors import (
     Interrupted,
     InvalidInput,
+    Location,
     OrbyardError,
     Unavailable,
     WorkFailed,
+    caused_at,
     did_you_mean,
     excerpt,
 )
@@ -47,6 +49,14 @@ def test_foreign_text_is_cut_to_the_limit_and_keeps_both_ends(limit: int) -> Non
     assert cut.startswith("begin")
     assert cut.endswith("end")
     assert excerpt(" short ") == "short"
+
+
+def test_an_error_gets_the_place_of_the_innermost_block_that_knows_one() -> None:
+    inner, outer = Location("config.yml", 4), Location("config.yml", 2)
+    error = WorkFailed("no such image")
+    with pytest.raises(WorkFailed), caused_at(outer), caused_at(inner), caused_at(None):
+        raise error
+    assert str(error) == "config.yml:4: no such image"
 
 
 def test_the_nearest_name_is_offered_and_nothing_where_none_is_near() -> None:

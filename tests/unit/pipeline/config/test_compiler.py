@@ -78,6 +78,10 @@ def test_a_docker_job_knows_its_images_and_its_environment(
     assert (primary.image, primary.environment) == ("cimg/ruby:3.2.2", {"RAILS_ENV": "test"})
     assert (service.name, service.user) == ("db", "999")
     assert service.command == ("postgres", "-c", "fsync=off")
+    places = [
+        (image.where.line, image.where.column) for image in job.executor.images if image.where
+    ]
+    assert places == [(17, 9), (19, 9)]
     assert (job.parallelism, job.resource_class, job.working_directory) == (2, "medium", "~/app")
     assert job.environment == {"CI_KIND": "unit"}
 

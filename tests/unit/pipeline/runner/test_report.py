@@ -235,6 +235,15 @@ def test_a_run_of_which_nothing_began_has_a_page(tmp_path: Path) -> None:
     assert page(make.record(status="not_run"), make.folder)
 
 
+def test_a_reason_that_no_step_tells_stands_with_its_place(tmp_path: Path) -> None:
+    make = RunBuilder(tmp_path)
+    result = JobResult("b", 0, "failed", 0.0, reason="no image", where="config.yml:4:<9>")
+    broken = JobRecord("b", "build", status="failed", reason="no image", instances=(result,))
+    assert "written at <code>config.yml:4:&lt;9&gt;</code>" in page(
+        make.record([broken], status="failed"), make.folder
+    )
+
+
 def test_the_middle_of_a_long_log_is_left_out_with_its_place(tmp_path: Path) -> None:
     make = RunBuilder(tmp_path)
     lines = "".join(f"line {number}\n" for number in range(1, 5_001))

@@ -83,7 +83,7 @@ def test_a_job_without_steps_is_a_case_that_says_why(tmp_path: Path) -> None:
         status="failed",
         reason="no image",
         started_at=BEGAN,
-        instances=(JobResult("broken", 0, "failed", 0.0, reason="no image"),),
+        instances=(JobResult("broken", 0, "failed", 0.0, reason="no image", where="c.yml:4:9"),),
     )
     waits = JobRecord("release", "approval", status="on_hold", reason="waits for approval")
     nothing = JobRecord("nothing", "no-op", status="success")
@@ -94,6 +94,9 @@ def test_a_job_without_steps_is_a_case_that_says_why(tmp_path: Path) -> None:
         ("approval", "skipped", "waits for approval"),
         ("no-op", "passed", ""),
     ]
+    case = ElementTree.fromstring(xml(record, make.folder)).find(".//testcase[@name='job']")
+    assert case is not None
+    assert (case.get("file"), case.get("line")) == ("c.yml", "4")
 
 
 def test_instances_are_suites_of_their_own_and_earlier_attempts_are_left_out(

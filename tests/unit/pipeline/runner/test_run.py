@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from pipeline.config.compiler import compile as compile_config
-from pipeline.errors import WorkFailed
+from pipeline.errors import Location, WorkFailed
 from pipeline.output import Console
 from pipeline.runner.journal import Journal
 from pipeline.runner.model import JobResult, JobSpec, StepResult
@@ -179,11 +179,14 @@ def test_a_job_that_is_not_run_here_keeps_back_what_requires_it_and_is_listed_on
 
 
 def test_a_job_whose_sandbox_cannot_be_made_fails_with_the_reason_said_once(runs: Runs) -> None:
-    runs.endings = {"a": WorkFailed("no such image", hint="is it spelled right?")}
+    where = Location("config.yml", 4, 15)
+    runs.endings = {"a": WorkFailed("no such image", hint="is it spelled right?", where=where)}
     result = runs("  w: {jobs: [a, b]}")
     assert statuses(result) == {"a": "failed", "b": "success"}
     assert reasons(result)["a"] == "no such image; is it spelled right?"
     assert len(runs.shown("a: failed")) == 1
+    assert "    written at config.yml:4:15" in runs.screen.getvalue().splitlines()
+    assert read_record(runs.folder).workflows[0].jobs[0].instances[0].where == "config.yml:4:15"
 
 
 def test_an_approval_lets_those_pass_that_wait_for_it(runs: Runs) -> None:

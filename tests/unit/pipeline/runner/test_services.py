@@ -11,6 +11,7 @@ from typing import cast
 import pytest
 
 from pipeline.config.model import DockerImage
+from pipeline.errors import Location
 from pipeline.runner.container_spec import ContainerSpec, ContainerState, ImageFacts
 from pipeline.runner.engine import ContainerEngine
 from pipeline.runner.services import Services, service_name, shared_ports
@@ -98,11 +99,12 @@ def test_one_that_dies_is_named_with_its_last_lines(
     tmp_path: Path, printed: bytes, state: ContainerState, expected: str
 ) -> None:
     job = Job(Engine(printed, state), tmp_path)
-    job.start(DockerImage("redis:7"))
+    job.start(DockerImage("redis:7", where=Location("config.yml", 7, 9)))
     assert job.heard.wait(10)
     assert "the service redis" in job.said[0]
     assert printed.decode().strip() in job.said[0]
     assert expected in job.said[0]
+    assert "written at config.yml:7:9" in job.said[0].splitlines()
     assert list(job.services.last_words()) == [
         f"the service redis had ended with exit code {state.exit_code}, see above"
     ]

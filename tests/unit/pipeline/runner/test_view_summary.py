@@ -149,6 +149,17 @@ def test_a_reason_follows_the_status_that_it_is_of_and_facts_stand_between() -> 
     assert "  ✗ slow     9.0s  timed out, cache miss, it took longer" in lines
 
 
+def test_a_reason_that_no_step_tells_stands_with_its_place() -> None:
+    broken = JobResult("a", 0, "failed", 1.0, reason="no image", where="config.yml:4:9")
+    record = JobRecord("a", "build", status="failed", instances=(broken,))
+    denied = JobRecord(
+        "b", "build", status="unauthorized", reason="no variables", where="config.yml:20:5"
+    )
+    lines = summary(record, denied, status="failed")
+    assert lines[lines.index("  ✗ a: no image") + 1] == "    written at config.yml:4:9"
+    assert lines[lines.index("  ✗ b: no variables") + 1] == "    written at config.yml:20:5"
+
+
 def test_what_waits_for_approval_is_told_with_the_command_that_lets_it_pass() -> None:
     lines = summary(
         JobRecord("hold", "approval", status="on_hold", reason="waits for approval"),
