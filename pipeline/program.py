@@ -157,7 +157,7 @@ class OrbyardProgram(Program):
             return f"write `{word}.{following[0]}`"
         if below:
             return f"there are {', '.join(sorted(below))}"
-        return did_you_mean(word, known)
+        return did_you_mean(word, known) or ""
 
     def _usage(self, error: ParseError) -> Exit:
         message = str(error)
