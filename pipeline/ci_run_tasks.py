@@ -123,7 +123,7 @@ _GROUPS = {
         "passed": "with --continue: a parameter that the setup workflow passes on (repeatable)",
         "trigger": "what starts the pipeline: push (the default), api, schedule (runs the workflows that"
         " have a schedule) or scheduled-pipeline",
-        "env": "a project variable; NAME alone passes on yours (repeatable)",
+        "env": "a project variable; NAME alone passes on yours, which has to be set (repeatable)",
         "env_file": "a file with project variables, one NAME=VALUE a line; may be encrypted with sops",
         "context": "the file with a context's variables; NAME= does without them (repeatable)",
         "committed": "jobs check out the last commit, in place of your files as they are",

@@ -9,6 +9,7 @@ written                becomes
 ``A=b c`` *            ``b c``, without the spaces at its ends
 ``A=``                 an empty value
 ``A``                  the value of ``A`` in the caller's own environment; not set, where it is not
+                       (``--env A`` is an error then: who names a variable for one run needs it)
 ``export A=b`` *       as ``A=b``
 ``# text``, nothing    nothing
 ``A=b # text`` *       ``b``; a ``#`` without a space before it belongs to the value
@@ -26,7 +27,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from pipeline.errors import InvalidInput, Location, Problem
+from pipeline.errors import InvalidInput, Location, Problem, did_you_mean
 
 __all__ = ["check_name", "parse_env_option", "read_env_file"]
 
@@ -89,22 +90,28 @@ def read_env_file(
 
 
 def parse_env_option(text: str, *, caller: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Return the variable of ``--env A=b=c``, or of ``--env A``, as ``docker run --env`` reads it.
+    """Return the variable of ``--env A=b=c``, or of ``--env A``.
 
     Args:
         text: the option's value; all after the first ``=`` is the value, quotes and spaces too.
-        caller: where the value of a bare ``NAME`` is taken from (default: this process' environment);
-            empty is returned where it is not set there.
+        caller: where the value of a bare ``NAME`` is taken from (default: this process' environment).
 
     Raises:
-        InvalidInput: the name is none.
+        InvalidInput: the name is none, or that of a bare one is not set.
     """
     name, sign, value = text.partition("=")
     try:
         _check(name, value)
     except _Wrong as wrong:
         raise InvalidInput(f"--env: {wrong.args[0]}", hint=wrong.args[1]) from None
-    return _variable(_Entry(name, value if sign else None, 0), caller)
+    given = os.environ if caller is None else caller
+    if not sign and name not in given:
+        raise InvalidInput(
+            f"--env {name} passes on your own {name}, which is not in the environment",
+            hint=did_you_mean(name, given)
+            or f"`export {name}` first, or give --env {name}=VALUE, or --env {name}= for an empty one",
+        )
+    return {name: value if sign else given[name]}
 
 
 def check_name(name: str, where: Location) -> None:

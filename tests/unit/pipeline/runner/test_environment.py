@@ -282,13 +282,25 @@ def test_no_file_breaks_the_reading(text: str) -> None:
         ("A=b=c", {"A": "b=c"}),
         ("A=", {"A": ""}),
         ("A", {"A": "mine"}),
-        ("B", {}),
         ("A= 'b' # c", {"A": " 'b' # c"}),
         ("A=one\ntwo", {"A": "one\ntwo"}),
     ],
 )
-def test_an_env_option_is_read_as_docker_does(text: str, variables: dict[str, str]) -> None:
+def test_an_env_option_is_taken_to_the_letter(text: str, variables: dict[str, str]) -> None:
     assert parse_env_option(text, caller={"A": "mine"}) == variables
+
+
+def test_an_env_option_that_passes_on_what_is_not_set_is_an_error() -> None:
+    with pytest.raises(
+        InvalidInput, match="--env B passes on your own B, which is not in"
+    ) as found:
+        parse_env_option("B", caller={"A": "mine"})
+    assert (
+        found.value.hint == "`export B` first, or give --env B=VALUE, or --env B= for an empty one"
+    )
+    with pytest.raises(InvalidInput) as found:
+        parse_env_option("GITHUB_TOKN", caller={"GITHUB_TOKEN": "hoge-sesame"})
+    assert found.value.hint == "did you mean 'GITHUB_TOKEN'?"
 
 
 @pytest.mark.parametrize("text", ["", "=b", "A B=c", "1=2", "A=\0"])
