@@ -255,7 +255,7 @@ def test_a_file_that_cannot_be_read_is_told_with_its_line(
 def test_a_variable_to_pass_on_that_is_not_set_stops_the_run_before_it_begins(
     checkout: Checkout,
 ) -> None:
-    checkout.write("version: 2.1\njobs: {a: {docker: [{image: PLAIN}], steps: [run: echo]}}\n")
+    checkout.write("version: 2.1\njobs: {build: {docker: [{image: PLAIN}], steps: [run: echo]}}\n")
     done = checkout.run("--env", "NOBODY_HAS_IT")
     assert done.returncode == 2
     assert "error: --env NOBODY_HAS_IT passes on your own NOBODY_HAS_IT" in done.stderr
