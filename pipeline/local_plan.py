@@ -13,13 +13,15 @@ from pipeline.config.model import CompiledConfig
 from pipeline.config.rendering import terminal_width
 from pipeline.errors import InvalidInput, did_you_mean
 from pipeline.runner.listing import listing_data, listing_lines
-from pipeline.runner.overview import overview
-from pipeline.runner.plan import Choice, PlannedWorkflow
+from pipeline.runner.overview import WorkflowOverview, overview, overview_of, pipeline_ref
+from pipeline.runner.overview_here import as_run_here
+from pipeline.runner.plan import Choice, PlannedWorkflow, plan_run
 from pipeline.store_opening import project_name, store_folder
 
 if TYPE_CHECKING:
     from pipeline.command import Run
     from pipeline.runner.cache_keys import KeyContext
+    from pipeline.runner.executor_options import ExecutorOptions
 
 __all__ = ["show_list", "show_plan"]
 
@@ -28,21 +30,20 @@ _CHECKOUT = "/checkout"
 _MEBIBYTE = 1024 * 1024
 
 
-def show_list(run: Run, compiled: CompiledConfig, choice: Choice, *, as_json: bool) -> None:
-    """Print every workflow, or the chosen one, with its jobs, and why what does not run does not.
+def show_list(
+    run: Run,
+    compiled: CompiledConfig,
+    choice: Choice,
+    options: ExecutorOptions,
+    *,
+    as_json: bool,
+) -> None:
+    """Print every workflow, or what was chosen, with its jobs, and why what does not run does not.
 
     Raises:
-        InvalidInput: there is no such workflow.
+        InvalidInput: there is no such workflow or job.
     """
-    flows = overview(compiled, scheduled=choice.scheduled)
-    if choice.workflow:
-        names = [flow.name for flow in flows]
-        if choice.workflow not in names:
-            raise InvalidInput(
-                f"there is no workflow {choice.workflow!r}",
-                hint=did_you_mean(choice.workflow, names) or f"there are: {', '.join(names)}",
-            )
-        flows = tuple(flow for flow in flows if flow.name == choice.workflow)
+    flows = tuple(as_run_here(flow, compiled, options) for flow in _chosen(compiled, choice))
     if as_json:
         run.console.result(json_text(listing_data(flows)))
         return
@@ -53,10 +54,27 @@ def show_list(run: Run, compiled: CompiledConfig, choice: Choice, *, as_json: bo
         run.console.result(line)
 
 
+def _chosen(compiled: CompiledConfig, choice: Choice) -> tuple[WorkflowOverview, ...]:
+    if choice.job:
+        planned = plan_run(compiled, choice, **pipeline_ref(compiled))
+        return tuple(overview_of(compiled, flow) for flow in planned)
+    flows = overview(compiled, scheduled=choice.scheduled)
+    if not choice.workflow:
+        return flows
+    names = [flow.name for flow in flows]
+    if choice.workflow not in names:
+        raise InvalidInput(
+            f"there is no workflow {choice.workflow!r}",
+            hint=did_you_mean(choice.workflow, names) or f"there are: {', '.join(names)}",
+        )
+    return tuple(flow for flow in flows if flow.name == choice.workflow)
+
+
 def show_plan(
     run: Run,
     compiled: CompiledConfig,
     planned: Iterable[PlannedWorkflow],
+    options: ExecutorOptions,
     *,
     kept: Mapping[str, Collection[str]],
     approved: Collection[str] = (),
@@ -65,7 +83,7 @@ def show_plan(
     """Print what a run would do: jobs in their order, their steps, and the caches that it looks for."""
     from pipeline.runner.preview import plan_data, plan_lines, preview
 
-    plans = [preview(compiled, flow, kept.get(flow.name, ())) for flow in planned]
+    plans = [preview(compiled, flow, kept.get(flow.name, ()), options) for flow in planned]
     if as_json:
         run.console.result(json_text([plan_data(plan) for plan in plans]))
         return

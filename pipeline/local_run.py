@@ -21,6 +21,7 @@ from pipeline.local_job import compile_for_run, skips_ci
 from pipeline.local_options import LocalOptions, as_before, check_options, with_pipeline
 from pipeline.local_plan import show_list, show_plan
 from pipeline.local_session import Work, run_session
+from pipeline.run_executors import place_options
 from pipeline.run_variables import read_contexts, read_project
 from pipeline.runner.continuation_api import Continuation
 from pipeline.runner.plan import PlannedWorkflow, plan_run
@@ -78,7 +79,14 @@ def run_locally(run: Run, config: str, compiling: CompileOptions, options: Local
     given = _read(run, config, compiling, options)
     compiled, options = given.compiled, given.options
     if options.list_only:
-        show_list(run, compiled, options.choice, as_json=options.as_json)
+        choice = chosen_of_setup(compiled, options.choice) if compiled.setup else options.choice
+        show_list(
+            run,
+            compiled,
+            choice,
+            place_options(run, options.executor, options.images),
+            as_json=options.as_json,
+        )
         return True
     resumed = _plan(run.root, given)
     check_steps(compiled.jobs[name] for name in resumed.names() if name in compiled.jobs)
@@ -87,6 +95,7 @@ def run_locally(run: Run, config: str, compiling: CompileOptions, options: Local
             run,
             compiled,
             resumed.workflows,
+            place_options(run, options.executor, options.images),
             kept=resumed.kept,
             approved=options.approve,
             as_json=options.as_json,

@@ -8,6 +8,7 @@ import shutil
 import threading
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from pipeline.command import Run
     from pipeline.runner.engine import ContainerEngine
 
-__all__ = ["SharedEngine", "clear_left_over", "executor_options", "make_scratch"]
+__all__ = ["SharedEngine", "clear_left_over", "executor_options", "make_scratch", "place_options"]
 
 _PLATFORM = re.compile(r"[a-z0-9]+/[a-z0-9_]+(/[a-z0-9]+)?\Z")
 _OWNER_FILE = "owner"
@@ -58,18 +59,30 @@ def executor_options(
             raise InvalidInput(
                 f"`ci.ssh_keys` names {file} for {fingerprint}, which cannot be read"
             )
-    return ExecutorOptions(
-        executor=executor,
-        images={**settings.images, **_image_rules(images)},
+    return replace(
+        place_options(run, executor, images),
         platform=platform,
-        machine=settings.machine,
-        machine_image=settings.machine_image,
         remote_docker=settings.remote_docker,
         dind_image=settings.dind_image,
         ssh_agent=ssh_agent,
         ssh_auth_sock=run.environ.get("SSH_AUTH_SOCK", ""),
         ssh_keys=keys,
         mounts=tuple(_mount(run.cwd, text) for text in volumes),
+    )
+
+
+def place_options(run: Run, executor: str, images: Iterable[str] = ()) -> ExecutorOptions:
+    """Return as much of them as says where jobs run, and in which images.
+
+    Raises:
+        InvalidInput: a rule for images that is none.
+    """
+    settings = ci_settings(run)
+    return ExecutorOptions(
+        executor=executor,
+        images={**settings.images, **_image_rules(images)},
+        machine=settings.machine,
+        machine_image=settings.machine_image,
     )
 
 

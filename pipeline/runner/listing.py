@@ -74,8 +74,8 @@ def listing_lines(
 
 
 def _row(job: JobOverview) -> tuple[str, str, str, str]:
-    name = plain_text(job.name) + (f" ×{job.parallelism}" if job.parallelism > 1 else "")
     place = job.executor + (f", {job.resource_class}" if job.resource_class else "")
+    name = plain_text(job.counted_name)
     return name, plain_text(place or job.kind), plain_text(needs_text(job)), job_notes(job)
 
 
@@ -89,10 +89,12 @@ def needs_text(job: JobOverview) -> str:
 
 
 def job_notes(job: JobOverview) -> str:
-    """Return what else there is to say of a job: services, contexts, serial group, filters."""
+    """Return what else there is to say of a job: services, images, contexts, serial group, filters."""
     notes = []
     if job.services:
         notes.append(f"services {', '.join(job.services)}")
+    if job.here:
+        notes.append(job.here)
     if job.contexts:
         notes.append(f"contexts {', '.join(job.contexts)}")
     if job.serial_group:
@@ -189,8 +191,10 @@ def job_data(job: JobOverview) -> dict[str, Any]:
         "kind": job.kind,
         "executor": job.executor,
         "services": list(job.services),
+        "here": job.here,
         "resource_class": job.resource_class,
         "parallelism": job.parallelism,
+        "node_index": job.node_index,
         "requires": {need.name: list(need.statuses) for need in job.requires},
         "contexts": list(job.contexts),
         "filters": job.filters,

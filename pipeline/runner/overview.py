@@ -23,7 +23,7 @@ from pipeline.config.model import (
     Workflow,
     WorkflowJob,
 )
-from pipeline.runner.plan import PlannedWorkflow, filters_match, is_due, plan_workflow
+from pipeline.runner.plan import Node, PlannedWorkflow, filters_match, is_due, plan_workflow
 
 __all__ = [
     "JobOverview",
@@ -51,7 +51,8 @@ class JobOverview:
         executor: where it runs, as ``docker cimg/ruby:3.3``; empty where it runs nothing.
         services: the images beside that of a docker job.
         resource_class: or "".
-        parallelism: how many instances run at once.
+        parallelism: how many instances there are.
+        node_index: the one of them that runs, or None for all.
         requires: what it waits for; without what filters leave out.
         contexts: whose variables it gets.
         filters: the branches and tags that it is for, in words.
@@ -59,6 +60,8 @@ class JobOverview:
         steps: how many steps it has.
         where: where the workflow names it.
         body_where: where the job itself is written, or "".
+        here: how it runs on this machine, where that is otherwise than written; see
+            :mod:`pipeline.runner.overview_here`.
     """
 
     name: str
@@ -67,6 +70,7 @@ class JobOverview:
     services: tuple[str, ...] = ()
     resource_class: str = ""
     parallelism: int = 1
+    node_index: int | None = None
     requires: tuple[JobRequirement, ...] = ()
     contexts: tuple[str, ...] = ()
     filters: str = ""
@@ -74,6 +78,14 @@ class JobOverview:
     steps: int = 0
     where: str = ""
     body_where: str = ""
+    here: str = ""
+
+    @property
+    def counted_name(self) -> str:
+        """Its name with how many instances run: ``test ×4``, or ``test[1] of 4``."""
+        if self.node_index is not None:
+            return f"{self.name}[{self.node_index}] of {self.parallelism}"
+        return f"{self.name} ×{self.parallelism}" if self.parallelism > 1 else self.name
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +166,7 @@ def overview_of(config: CompiledConfig, planned: PlannedWorkflow) -> WorkflowOve
         planned.name,
         state,
         reason,
-        tuple(_job(config, job) for job in planned.jobs),
+        tuple(_job(planned.with_total(config), job, planned.node) for job in planned.jobs),
         _left_out(config, workflow, planned),
         str(workflow.where),
     )
@@ -186,7 +198,7 @@ def _ref_text(config: CompiledConfig) -> str:
     return f"branch {ref['branch']}" if ref["branch"] else "a checkout without a branch"
 
 
-def _job(config: CompiledConfig, job: WorkflowJob) -> JobOverview:
+def _job(config: CompiledConfig, job: WorkflowJob, node: Node | None) -> JobOverview:
     body = config.jobs.get(job.name) if job.type == "job" else None
     made = JobOverview(
         job.name,
@@ -206,6 +218,7 @@ def _job(config: CompiledConfig, job: WorkflowJob) -> JobOverview:
         services=_services(body),
         resource_class=body.resource_class or "",
         parallelism=body.parallelism,
+        node_index=node.index if node is not None and node.job == job.name else None,
         steps=len(body.steps),
         body_where=str(body.where),
     )

@@ -9,6 +9,7 @@ from typing import Any
 from pipeline.config.model import CompiledConfig, Step
 from pipeline.config.values import flow_text
 from pipeline.runner.canvas import plain_text
+from pipeline.runner.executor_options import ExecutorOptions
 from pipeline.runner.listing import (
     heading_lines,
     job_data,
@@ -19,6 +20,7 @@ from pipeline.runner.listing import (
 )
 from pipeline.runner.model import step_name
 from pipeline.runner.overview import JobOverview, WorkflowOverview, overview_of
+from pipeline.runner.overview_here import as_run_here
 from pipeline.runner.plan import PlannedWorkflow
 from pipeline.runner.schedule import Schedule
 
@@ -27,6 +29,7 @@ __all__ = ["FlowPreview", "JobPreview", "plan_data", "plan_lines", "preview"]
 _MOST_LINES = 4
 """Lines of a command that are shown, but for comments."""
 _INDENT = " " * 5
+_AS_WRITTEN = ExecutorOptions()
 
 KeyNote = Callable[[str, bool], str]
 """Says of a cache key's template what it comes to here and whether that is stored, or ""; the second
@@ -59,10 +62,20 @@ class FlowPreview:
 
 
 def preview(
-    config: CompiledConfig, planned: PlannedWorkflow, kept: Collection[str] = ()
+    config: CompiledConfig,
+    planned: PlannedWorkflow,
+    kept: Collection[str] = (),
+    options: ExecutorOptions = _AS_WRITTEN,
 ) -> FlowPreview:
-    """Return what a workflow would do; ``kept`` are jobs that an earlier run did."""
-    flow = overview_of(config, planned)
+    """Return what a workflow would do on this machine.
+
+    Args:
+        config: the configuration.
+        planned: the workflow.
+        kept: jobs that an earlier run did.
+        options: what the settings and options say of executors.
+    """
+    flow = as_run_here(overview_of(config, planned), config, options)
     order = list(_order(planned))
     expected = set(order)
     order += [job.name for job in planned.jobs if job.name not in expected]
@@ -117,7 +130,7 @@ def _job_lines(
     number: int, plan: JobPreview, key_note: KeyNote, approved: Collection[str], colour: bool
 ) -> Iterator[str]:
     job = plan.job
-    name = plain_text(job.name) + (f" ×{job.parallelism}" if job.parallelism > 1 else "")
+    name = plain_text(job.counted_name)
     facts = [job.executor + (f", {job.resource_class}" if job.resource_class else "")]
     if job.kind == "approval":
         passes = "all" in approved or job.name in approved

@@ -174,6 +174,35 @@ def test_a_list_of_one_workflow_and_for_programs(orbyard: Orbyard) -> None:
     assert "did you mean 'e2e'?" in done.err
 
 
+@pytest.mark.parametrize("what", ["--list", "--dry-run"])
+def test_lists_and_plans_show_the_images_that_are_taken(
+    repository: Path, orbyard: Orbyard, what: str
+) -> None:
+    (repository / "orbyard.yml").write_text("ci: {images: {cimg/: mirror.test/cimg/}}\n")
+    done = orbyard("ci.run", what, "--branch", "x")
+    assert "docker mirror.test/cimg/ruby:3.3" in done.out
+    assert "in place of cimg/ruby:3.3" in done.out
+    option = orbyard("ci.run", what, "--branch", "x", "--image", "cimg/ruby=acme/ruby:1")
+    assert "docker acme/ruby:1" in option.out
+    wrong = orbyard("ci.run", what, "--branch", "x", "--image", "cimg/ruby")
+    assert (wrong.code, "--image is written as IMAGE=OTHER" in wrong.err) == (2, True)
+
+
+@pytest.mark.parametrize("what", ["--list", "--dry-run"])
+def test_lists_and_plans_of_a_job_show_how_many_instances_run(orbyard: Orbyard, what: str) -> None:
+    def shown(*words: str) -> str:
+        return orbyard("ci.run", what, "--job", "test", *words).out
+
+    assert "test ×3  " in shown()
+    assert "test ×8  " in shown("--node-total", "8")
+    assert "test[2] of 3  " in shown("--node-index", "2")
+    assert "deploy" not in shown()
+    (flow,) = json.loads(shown("--node-index", "2", "--node-total", "8", "--json"))
+    jobs = {job["name"]: (job["parallelism"], job["node_index"]) for job in flow["jobs"]}
+    assert jobs == {"build": (1, None), "test": (8, 2)}
+    assert "has 3 instances" in orbyard("ci.run", what, "--job", "test", "--node-index", "3").err
+
+
 def test_a_dry_run_shows_jobs_and_steps_and_leaves_nothing_behind(
     repository: Path, orbyard: Orbyard
 ) -> None:
