@@ -17,7 +17,6 @@ from pipeline.errors import Interrupted, OrbyardError, WorkFailed
 from pipeline.runner.first_process import Facts, Wanted, preparation, without_facts
 from pipeline.runner.relocation import below_root, joined, renamed
 from pipeline.runner.resources import Resources
-from pipeline.runner.tar_packing import owned_by
 
 if TYPE_CHECKING:
     from pipeline.runner.engine import ArchiveStream, ContainerEngine
@@ -221,21 +220,15 @@ class DockerSandbox:
             self._reading.pop().close()
 
     def put_archive(self, path: str, tar: Iterable[bytes], *, outward_links: bool = False) -> None:
-        """Unpack a tar into a folder of the primary container; files become the job user's.
-
-        Without ``outward_links`` it is one that :func:`~.tar_packing.pack_paths` made.
-        """
+        """Unpack a tar into a folder of the primary container; files become the job user's."""
+        owner = self.uid, self.gid
         if outward_links:
             # Handed over as one for /: the engine refuses links that lead out of the folder that an
-            # archive is for. This takes longer, for every header is written anew.
-            folder = path.strip("/")
-            moved = renamed(
-                tar, lambda name: posixpath.join(folder, name), owner=(self.uid, self.gid)
-            )
-            self.engine.put_archive(self.primary, "/", self._until_stopped(joined([moved])))
-            return
-        if self.uid or self.gid:
-            tar = owned_by(tar, self.uid, self.gid)
+            # archive is for.
+            folder, path = path.strip("/"), "/"
+            tar = joined([renamed(tar, lambda name: posixpath.join(folder, name), owner=owner)])
+        elif owner != (0, 0):
+            tar = joined([renamed(tar, lambda name: name, owner=owner)])
         self.engine.put_archive(self.primary, path, self._until_stopped(tar))
 
     def put_cache(self, tar: Iterable[bytes]) -> None:

@@ -6,21 +6,33 @@ the home folder, ``/usr/local/bundle`` as ``_/usr/local/bundle``.
 
 from __future__ import annotations
 
+import os
 import posixpath
-import tarfile
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
 
 from pipeline.byte_stream import ByteStream, gathered
-from pipeline.runner.tar_members import END_OF_TAR, BrokenArchive
+from pipeline.runner.tar_members import (
+    BLOCK,
+    END_OF_TAR,
+    BrokenArchive,
+    Kind,
+    Member,
+    check_sum,
+    extension_size,
+    is_extension,
+    member_of,
+    read_extension,
+)
+from pipeline.runner.tar_packing import extended_names, pax_header, tar_number
 
 __all__ = ["joined", "portable_name", "relocated", "renamed"]
 
-_CHUNK = 1 << 16
-"""Bytes to read at once: tarfile copies what it has read ahead with each header."""
-_PIECE = 1 << 18
-"""Bytes to hand on at once."""
-_RENEWED = frozenset(("path", "linkpath", "uid", "gid", "uname", "gname"))
-"""The pax records that tarfile writes itself, where a header has no room."""
+_CHUNK = 1 << 18
+"""Bytes of a large file, and of small members, to hand on at once."""
+_EMPTY_BLOCK = b"\0" * BLOCK
+_NAMES = frozenset(("path", "linkpath"))
+_OWNER = frozenset(("uid", "gid", "uname", "gname"))
 _ROOT = "_"
 """Stands for the root of the file system in the names of caches."""
 
@@ -45,58 +57,107 @@ def renamed(
     Raises:
         BrokenArchive: it is no tar, or not a whole one.
     """
-    members = _members(tar, rename, home_owner, owner, outward_links=outward_links)
-    return gathered(members, _PIECE)
+    change = _Change(rename, owner, home_owner, outward_links)
+    return gathered(_members(ByteStream(tar), change), _CHUNK)
 
 
-def _members(
-    tar: Iterable[bytes],
-    rename: Callable[[str], str | None],
-    home_owner: tuple[int, int] | None,
-    owner: tuple[int, int] | None,
-    *,
-    outward_links: bool,
-) -> Iterator[bytes]:
-    try:
-        with tarfile.open(fileobj=ByteStream(tar), mode="r|", bufsize=_CHUNK) as archive:
-            for member in archive:
-                if home_owner is not None and member.name.startswith("~/"):
-                    _give(member, home_owner)
-                elif owner is not None:
-                    _give(member, owner)
-                if _renamed(member, rename, outward_links=outward_links):
-                    yield member.tobuf(tarfile.PAX_FORMAT)
-                    if member.isreg():
-                        yield from _data(archive, member)
-    except (tarfile.TarError, UnicodeError) as error:
-        raise BrokenArchive(f"the archive is damaged: {error}") from error
+@dataclass(slots=True)
+class _Change:
+    """What becomes of each member, see :func:`renamed`."""
+
+    rename: Callable[[str], str | None]
+    owner: tuple[int, int] | None
+    home_owner: tuple[int, int] | None
+    outward_links: bool
+    _fields: dict[tuple[int, int], bytes] = field(default_factory=dict)
+
+    def names_of(self, member: Member) -> tuple[str, str] | None:
+        """Return a member's new name and target, or None for one that is left out."""
+        name, target = self.rename(member.name.rstrip("/")), member.target
+        if name is None:
+            return None
+        if member.kind is Kind.SYMLINK and not self.outward_links and _leads_out(name, target):
+            return None
+        if member.kind is Kind.HARDLINK:
+            renamed_target = self.rename(target)
+            if renamed_target is None:
+                return None
+            target = renamed_target
+        return name, target
+
+    def owner_of(self, member: Member) -> bytes | None:
+        """Return the two fields of a member's new owner, or None where it keeps its own."""
+        in_home = self.home_owner is not None and member.name.startswith("~/")
+        owner = self.home_owner if in_home else self.owner
+        if owner is None:
+            return None
+        if owner not in self._fields:
+            self._fields[owner] = tar_number(owner[0], 8) + tar_number(owner[1], 8)
+        return self._fields[owner]
 
 
-def _renamed(
-    member: tarfile.TarInfo, rename: Callable[[str], str | None], *, outward_links: bool
-) -> bool:
-    """Give a member its new name, and return whether it is kept."""
-    name = rename(member.name.rstrip("/"))
-    if name is None:
-        return False
-    member.name = name
-    if member.issym() and not outward_links and _leads_out(name, member.linkname):
-        return False
-    if member.islnk():
-        target = rename(member.linkname)
-        if target is None:
-            return False
-        member.linkname = target
-    # What a long name or a large number was read from would win over what stands here now.
-    member.pax_headers = {
-        key: value for key, value in member.pax_headers.items() if key not in _RENEWED
-    }
-    return True
+def _members(tar: ByteStream, change: _Change) -> Iterator[bytes]:
+    records: dict[str, bytes] = {}
+    while (block := _taken(tar, BLOCK)) != _EMPTY_BLOCK:
+        total = check_sum(block)
+        if is_extension(block):
+            size = extension_size(block)
+            read_extension(block[156], _taken(tar, size + -size % BLOCK)[:size], records)
+            continue
+        member = member_of(block, records)
+        if block[156] == ord("S") or any(key.startswith("GNU.sparse") for key in records):
+            raise BrokenArchive(f"{member.name} is a sparse file, which cannot be kept")
+        names = change.names_of(member)
+        if names is not None:
+            yield _header(block, total, member, names, change.owner_of(member), records)
+        records.clear()
+        left = member.size + -member.size % BLOCK
+        while left:
+            piece = _taken(tar, min(left, _CHUNK))
+            left -= len(piece)
+            if names is not None:
+                yield piece
 
 
-def _give(member: tarfile.TarInfo, owner: tuple[int, int]) -> None:
-    member.uid, member.gid = owner
-    member.uname = member.gname = ""
+def _taken(tar: ByteStream, size: int) -> bytes:
+    taken = tar.read_exactly(size)
+    if len(taken) < size:
+        raise BrokenArchive("the archive is damaged: its end is missing")
+    return taken
+
+
+def _header(
+    block: bytes,
+    total: int,
+    member: Member,
+    names: tuple[str, str],
+    owner: bytes | None,
+    records: dict[str, bytes],
+) -> bytes:
+    """Return a header with another name, target and owner, and what has to stand before it."""
+    name, target = map(os.fsencode, names)
+    if member.kind is Kind.FOLDER:
+        name += b"/"
+    fields = [(0, name[:100].ljust(100, b"\0"))]
+    if target or member.target:
+        fields.append((157, target[:100].ljust(100, b"\0")))
+    if owner is not None:
+        fields += [(108, owner), (265, bytes(64))]
+    if block[345] and block[257:263] == b"ustar\0":
+        # The beginning of a long name; GNU's dialect keeps other things there.
+        fields.append((345, bytes(155)))
+    made = bytearray(block)
+    for at, value in fields:
+        end = at + len(value)
+        total += sum(value) - sum(made[at:end])
+        made[at:end] = value
+    made[148:156] = b"%06o\0 " % total
+    if len(name) > 100 or len(target) > 100:
+        made[:0] = extended_names(name, target)
+    if records:
+        dropped = _NAMES if owner is None else _NAMES | _OWNER
+        made[:0] = pax_header({k: v for k, v in records.items() if k not in dropped})
+    return bytes(made)
 
 
 def _leads_out(name: str, target: str) -> bool:
@@ -154,15 +215,6 @@ def below_root(home: str) -> Callable[[str], str | None]:
         return name[2:] if name.startswith(f"{_ROOT}/") else None
 
     return rename
-
-
-def _data(archive: tarfile.TarFile, member: tarfile.TarInfo) -> Iterator[bytes]:
-    file = archive.extractfile(member)
-    assert file is not None
-    while chunk := file.read(_CHUNK):
-        yield chunk
-    if padding := -member.size % 512:
-        yield b"\0" * padding
 
 
 def joined(parts: Iterable[Iterable[bytes]]) -> Iterator[bytes]:

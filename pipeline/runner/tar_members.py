@@ -1,30 +1,37 @@
 """What is in a tar stream, read while it flows by.
 
 Both header dialects in use are read: POSIX (pax records, what Docker sends) and GNU (long names, what
-:func:`~pipeline.runner.tar_packing.pack_paths` writes). Only :class:`TarScanner` reads headers, so
-that what is checked and what is unpacked cannot be two different readings of the same bytes.
+:func:`~pipeline.runner.tar_packing.pack_paths` writes). Only :func:`member_of` reads headers, so that
+what is checked, what gets another name and what is unpacked cannot be different readings of the same bytes.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 
 from pipeline.errors import InvalidInput
 
 __all__ = [
+    "BLOCK",
     "END_OF_TAR",
     "BrokenArchive",
     "Kind",
     "Member",
     "TarScanner",
+    "check_sum",
+    "extension_size",
+    "is_extension",
+    "member_of",
+    "read_extension",
     "watch_members",
 ]
 
 BLOCK = 512
 END_OF_TAR = b"\0" * BLOCK * 2
+_EMPTY_BLOCK = b"\0" * BLOCK
 _LARGEST_EXTENSION = 1 << 20
 """Bytes of a long name or of pax records that are read at all."""
 _LATEST = 1 << 33
@@ -152,68 +159,104 @@ class TarScanner:
         return len(data)
 
     def _read_block(self, block: bytes) -> None:
-        if not block.strip(b"\0"):
+        if block == _EMPTY_BLOCK:
             self._empty_blocks += 1
             return
         if self._empty_blocks:
             raise BrokenArchive("the archive goes on after an empty block")
-        if _number(block[148:156]) != sum(block) - sum(block[148:156]) + 8 * 32:
-            raise BrokenArchive("a header of the archive has a wrong checksum")
-        size = _number(block[124:136])
-        if block[156] in b"LKxg":
-            self._expect_extension(block[156], size)
+        check_sum(block)
+        if is_extension(block):
+            self._extension_type = block[156]
+            self._extension_data.clear()
+            self._expect_data(extension_size(block))
         else:
-            self._expect_member(block, size)
-
-    def _expect_extension(self, type_: int, size: int) -> None:
-        if not 0 < size <= _LARGEST_EXTENSION:
-            raise BrokenArchive(f"an extended header of the archive has {size:,} bytes")
-        self._extension_type = type_
-        self._extension_data.clear()
-        self._expect_data(size)
-
-    def _expect_member(self, block: bytes, size: int) -> None:
-        records = self._records
-        kind = _KINDS.get(block[156], Kind.OTHER)
-        name = os.fsdecode(_name(block))
-        target = os.fsdecode(_until_nul(block[157:257]))
-        mtime = _number(block[136:148])
-        if records:
+            member = member_of(block, self._records)
             self._records = {}
-            name = os.fsdecode(records["path"]) if "path" in records else name
-            target = os.fsdecode(records["linkpath"]) if "linkpath" in records else target
-            size = _decimal(records["size"]) if "size" in records else size
-            if "mtime" in records:
-                mtime = _decimal(records["mtime"].partition(b".")[0])
-            if any(key.startswith("GNU.sparse") for key in records):
-                kind = Kind.OTHER
-        if block[156] == 0 and name.endswith("/"):
-            kind = Kind.FOLDER  # as archives from before 1988 have it
-        if size < 0:
-            raise BrokenArchive("a member of the archive has a negative size")
-        if block[156] in _NO_DATA or kind is Kind.FOLDER:
-            size = 0
-        self._expect_data(size)
-        mode = _number(block[100:108]) & 0o7777
-        self._on_member(Member(name, kind, size, mode, min(max(mtime, 0), _LATEST), target))
+            self._expect_data(member.size)
+            self._on_member(member)
 
     def _expect_data(self, size: int) -> None:
         self._data_left = size
         self._padding_left = -size % BLOCK
 
     def _read_extension(self) -> None:
-        type_, data = self._extension_type, bytes(self._extension_data)
+        read_extension(self._extension_type, bytes(self._extension_data), self._records)
         self._extension_type = 0
-        records = self._records
-        if type_ in b"LK":
-            # A pax header of the same member counts more, as in Go's archive/tar.
-            records.setdefault("path" if type_ == ord("L") else "linkpath", _until_nul(data))
-            return
-        pax = _pax_records(data)
-        if type_ == ord("x"):
-            records.update(pax)
-        elif pax.keys() & {"path", "linkpath", "size"}:
-            raise BrokenArchive("a global header of the archive names a member")
+
+
+def check_sum(block: bytes) -> int:
+    """Return the checksum of a header, which is right.
+
+    Raises:
+        BrokenArchive: it is not.
+    """
+    total = sum(block) - sum(block[148:156]) + 8 * 32
+    if _number(block[148:156]) != total:
+        raise BrokenArchive("a header of the archive has a wrong checksum")
+    return total
+
+
+def is_extension(block: bytes) -> bool:
+    """Tell whether a header belongs to the next one: a long name, or pax records."""
+    return block[156] in b"LKxg"
+
+
+def extension_size(block: bytes) -> int:
+    """Return the bytes of what a header announces for the next one.
+
+    Raises:
+        BrokenArchive: there are too many of them, or none.
+    """
+    size = _number(block[124:136])
+    if not 0 < size <= _LARGEST_EXTENSION:
+        raise BrokenArchive(f"an extended header of the archive has {size:,} bytes")
+    return size
+
+
+def read_extension(type_: int, data: bytes, records: dict[str, bytes]) -> None:
+    """Add to a member's pax records what stands before its header; GNU's long names are among them.
+
+    Raises:
+        BrokenArchive: it cannot be read.
+    """
+    if type_ in b"LK":
+        # A pax header of the same member counts more, as in Go's archive/tar.
+        records.setdefault("path" if type_ == ord("L") else "linkpath", _until_nul(data))
+        return
+    pax = _pax_records(data)
+    if type_ == ord("x"):
+        records.update(pax)
+    elif pax.keys() & {"path", "linkpath", "size"}:
+        raise BrokenArchive("a global header of the archive names a member")
+
+
+def member_of(block: bytes, records: Mapping[str, bytes]) -> Member:
+    """Read a header, with the pax records that stood before it.
+
+    Raises:
+        BrokenArchive: it cannot be read.
+    """
+    kind = _KINDS.get(block[156], Kind.OTHER)
+    name = os.fsdecode(_name(block))
+    target = os.fsdecode(_until_nul(block[157:257]))
+    size = _number(block[124:136])
+    mtime = _number(block[136:148])
+    if records:
+        name = os.fsdecode(records["path"]) if "path" in records else name
+        target = os.fsdecode(records["linkpath"]) if "linkpath" in records else target
+        size = _decimal(records["size"]) if "size" in records else size
+        if "mtime" in records:
+            mtime = _decimal(records["mtime"].partition(b".")[0])
+        if any(key.startswith("GNU.sparse") for key in records):
+            kind = Kind.OTHER
+    if block[156] == 0 and name.endswith("/"):
+        kind = Kind.FOLDER  # as archives from before 1988 have it
+    if size < 0:
+        raise BrokenArchive("a member of the archive has a negative size")
+    if block[156] in _NO_DATA or kind is Kind.FOLDER:
+        size = 0
+    mode = _number(block[100:108]) & 0o7777
+    return Member(name, kind, size, mode, min(max(mtime, 0), _LATEST), target)
 
 
 def _name(block: bytes) -> bytes:

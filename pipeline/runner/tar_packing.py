@@ -8,17 +8,19 @@ from __future__ import annotations
 import itertools
 import os
 import stat
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from pipeline.byte_stream import ByteStream, gathered
+from pipeline.byte_stream import gathered
 from pipeline.errors import InvalidInput, WorkFailed
 from pipeline.runner.tar_members import END_OF_TAR
 
-__all__ = ["owned_by", "pack_paths"]
+__all__ = ["extended_names", "pack_paths", "pax_header", "tar_number"]
 
 _BLOCK = 512
 _PIECE = 1 << 20
+_ROOM = 100
+"""Bytes that a header has for a name, and for a link's target."""
 _TYPES = {stat.S_IFREG: b"0", stat.S_IFDIR: b"5", stat.S_IFLNK: b"2"}
 _HARDLINK = b"1"
 _SLASH = ord("/")
@@ -77,37 +79,6 @@ def _roots(root: bytes, names: Sequence[str]) -> list[bytes]:
         if any(path[:i] in plain for i in range(len(path)) if path[i : i + 1] == b"/")
     }
     return sorted(plain - inside, key=lambda path: path.split(b"/"))
-
-
-def owned_by(tar: Iterable[bytes], uid: int, gid: int) -> Iterator[bytes]:
-    """Yield a tar that :func:`pack_paths` made with another owner of all that is in it."""
-    owner = _number(uid, 8) + _number(gid, 8)
-    return gathered(_given(ByteStream(tar), owner), _PIECE)
-
-
-def _given(tar: ByteStream, owner: bytes) -> Iterator[bytes]:
-    while header := tar.read_exactly(_BLOCK):
-        size = 0
-        if header[0]:
-            # The sum counts its own eight bytes as blanks.
-            total = int(header[148:154], 8) - sum(header[108:124]) + sum(owner)
-            size = _size(header[124:136])
-            header = b"%b%b%b%06o\0 %b" % (
-                header[:108],
-                owner,
-                header[124:148],
-                total,
-                header[156:],
-            )
-        yield header
-        left = size + -size % _BLOCK
-        while left and (piece := tar.read(min(left, _PIECE))):
-            left -= len(piece)
-            yield piece
-
-
-def _size(field: bytes) -> int:
-    return int(field[:-1], 8) if field[0] < 0x80 else int.from_bytes(field[1:], "big")
 
 
 def _after_parents(names: Iterable[bytes]) -> Iterator[bytes]:
@@ -173,34 +144,52 @@ def _file(path: bytes, name: bytes) -> Iterator[bytes]:
         os.close(fd)
 
 
+def extended_names(name: bytes, target: bytes = b"") -> bytes:
+    """Return what has to stand before a header whose name, or a link's target, has no room in it."""
+    return b"".join(
+        _block(b"././@LongLink", 0o644, len(text) + 1, 0, kind) + _padded(text + b"\0")
+        for kind, text in ((b"K", target), (b"L", name))
+        if len(text) > _ROOM
+    )
+
+
+def pax_header(records: Mapping[str, bytes]) -> bytes:
+    """Return pax records, to stand before a header; nothing where there are none."""
+    data = b"".join(_pax_record(os.fsencode(key), value) for key, value in records.items())
+    return _block(b"././@PaxHeader", 0o644, len(data), 0, b"x") + _padded(data) if data else b""
+
+
+def _pax_record(key: bytes, value: bytes) -> bytes:
+    rest = b" %b=%b\n" % (key, value)
+    length = len(rest) + 1
+    while len(b"%d" % length) + len(rest) != length:
+        length = len(b"%d" % length) + len(rest)
+    return b"%d%b" % (length, rest)
+
+
 def _header(name: bytes, status: os.stat_result, type_: bytes, target: bytes = b"") -> bytes:
     size = status.st_size if type_ == b"0" else 0
     mode = stat.S_IMODE(status.st_mode)
     mtime = int(status.st_mtime_ns // 1_000_000_000)
-    long_names = b"".join(
-        _block(b"././@LongLink", 0o644, len(text) + 1, 0, kind) + _padded(text + b"\0")
-        for kind, text in ((b"K", target), (b"L", name))
-        if len(text) > 100
-    )
-    return long_names + _block(name, mode, size, mtime, type_, target)
+    return extended_names(name, target) + _block(name, mode, size, mtime, type_, target)
 
 
 def _block(
     name: bytes, mode: int, size: int, mtime: int, type_: bytes, target: bytes = b""
 ) -> bytes:
     head = b"%b%07o\0%s%b%b" % (
-        name[:100].ljust(100, b"\0"),
+        name[:_ROOM].ljust(_ROOM, b"\0"),
         mode,
         b"0000000\x000000000\x00",
-        _number(size),
-        _number(mtime),
+        tar_number(size),
+        tar_number(mtime),
     )
-    tail = b"%b%b%b" % (type_, target[:100].ljust(100, b"\0"), b"ustar  \0")
+    tail = b"%b%b%b" % (type_, target[:_ROOM].ljust(_ROOM, b"\0"), b"ustar  \0")
     total = sum(head) + sum(tail) + 8 * 32
     return b"%b%06o\0 %b" % (head, total, tail.ljust(_BLOCK - 156, b"\0"))
 
 
-def _number(value: int, width: int = 12) -> bytes:
+def tar_number(value: int, width: int = 12) -> bytes:
     """Return a field: octal, or GNU's base 256 for what is negative or too large (12 bytes: 8 GiB)."""
     digits = width - 1
     if 0 <= value < 8**digits:

@@ -31,7 +31,6 @@ from pipeline.runner.archive import (
     write_archive,
 )
 from pipeline.runner.tar_members import Member
-from pipeline.runner.tar_packing import owned_by
 
 
 def entry(
@@ -522,33 +521,7 @@ def test_a_file_that_is_not_there_is_a_broken_archive(tmp_path: Path) -> None:
         open_archive(tmp_path / "gone", "0" * 64)
 
 
-# Owners
-
-
-@pytest.mark.parametrize(
-    ("uid", "gid"), [(0, 0), (3434, 3434), (8**7 - 1, 8**7), (2**31, 2**32 - 2)]
-)
-@pytest.mark.parametrize("size", [1, 700, 1 << 20])
-def test_all_of_a_tar_is_given_to_another_owner(
-    source: Path, uid: int, gid: int, size: int
-) -> None:
-    names = ["."] if size > 1 else ["a b", "link", "dangling"]
-    whole = b"".join(pack_paths(source, names))
-    given_away = b"".join(owned_by(pieces(whole, size), uid, gid))
-    with (
-        tarfile.open(fileobj=io.BytesIO(whole)) as before,
-        tarfile.open(fileobj=io.BytesIO(given_away)) as after,
-    ):
-        for old, new in zip(before, after, strict=True):
-            assert (new.uid, new.gid) == (uid, gid)
-            kept = ("name", "size", "mtime", "mode", "type", "linkname")
-            assert [getattr(new, key) for key in kept] == [getattr(old, key) for key in kept]
-            if old.isreg():
-                file, again = before.extractfile(old), after.extractfile(new)
-                assert file is not None
-                assert again is not None
-                assert again.read() == file.read()
-    assert given_away.endswith(b"\0" * 1024)
+# Tars in parts
 
 
 def test_parents_come_once_and_before_what_is_in_them(source: Path) -> None:
