@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.ci_options import CompileOptions, named_values, read_config
 from pipeline.config.continuation import continue_with
-from pipeline.config.model import CompiledConfig
+from pipeline.config.model import CompiledConfig, Job
 from pipeline.config.nodes import Source
+from pipeline.errors import InvalidInput
 from pipeline.run_variables import read_contexts
 from pipeline.runner.continuation_api import Continuation, ContinuationApi
 from pipeline.runner.instance import Machine
@@ -20,6 +21,7 @@ from pipeline.runner.plan import Choice, PlannedWorkflow, plan_run
 from pipeline.runner.record import RunRecord, status_words
 from pipeline.runner.run import Runner
 from pipeline.runner.run_folder import list_runs, runs_folder
+from pipeline.runner.step_check import check_steps
 from pipeline.runner.view import View
 
 if TYPE_CHECKING:
@@ -113,6 +115,7 @@ def _continuation(
         given=compiling.keywords(source)["parameters"],
         orbs=compiling.orbs,
         disabled=compiling.disabled,
+        future_steps=True,
     )
     return Continuation("", source.text, passed, compiled)
 
@@ -172,12 +175,34 @@ class SetupPhase:
         """Return what takes the call that continues the pipeline."""
 
         def compiled(asked: Continuation) -> CompiledConfig:
-            source = Source(f"continuation (from job {asked.job})", asked.configuration)
+            name = _shown(self.run, self.folder / CONTINUATION_FILE)
+            source = Source(name, asked.configuration)
             found = _continuation(self.setup, source, asked.parameters, self.compiling).compiled
             assert found is not None
+            check_steps(self._jobs_to_run(found))
             return found
 
         return ContinuationApi(compiled)
+
+    def _jobs_to_run(self, following: CompiledConfig) -> list[Job]:
+        """Return the jobs that will run; none where that cannot be said, which is told when they should."""
+        if _is_of_setup(self.setup, self.choice):
+            return []
+        try:
+            planned = self._plan(following)
+        except InvalidInput:
+            return []
+        names = [job.name for flow in planned for job in flow.jobs]
+        return [following.jobs[name] for name in names if name in following.jobs]
+
+    def _plan(self, following: CompiledConfig) -> tuple[PlannedWorkflow, ...]:
+        values = self.setup.values
+        return plan_run(
+            following,
+            self.choice,
+            branch=str(values.get("pipeline.git.branch") or ""),
+            tag=str(values.get("pipeline.git.tag") or ""),
+        )
 
     def run_rest(
         self,
@@ -237,14 +262,7 @@ class SetupPhase:
         if not handed.compiled.workflows and not (self.choice.job or self.choice.workflow):
             view.note("there is nothing more to run: no workflow of it is wanted")
             return ()
-        values = self.setup.values
-        planned = plan_run(
-            handed.compiled,
-            self.choice,
-            branch=str(values.get("pipeline.git.branch") or ""),
-            tag=str(values.get("pipeline.git.tag") or ""),
-        )
-        named = distinct_names(self.setup, planned)
+        named = distinct_names(self.setup, self._plan(handed.compiled))
         return tuple(replace(flow, continues=True) for flow in named)
 
 

@@ -49,6 +49,7 @@ def continue_with(
     given: Map[str, Any] | None = None,
     orbs: OrbSources | None = None,
     disabled: Iterable[str] = (),
+    future_steps: bool = False,
 ) -> CompiledConfig:
     """Return what runs after a setup configuration.
 
@@ -59,6 +60,7 @@ def continue_with(
         given: parameters that the pipeline was triggered with.
         orbs: where orbs come from.
         disabled: codes of warnings that are not wanted.
+        future_steps: as of :func:`~pipeline.config.compile`.
 
     Raises:
         ConfigError: the two do not fit, or the continuation cannot be compiled.
@@ -77,6 +79,7 @@ def continue_with(
         values=setup.values,
         orbs=orbs,
         disabled=disabled,
+        future_steps=future_steps,
     )
 
 

@@ -2,8 +2,8 @@
 
 Messages are CircleCI's where they are known: "Pipeline continued", "Pipeline is not in setup state",
 "Conflicting pipeline parameters.", "Unexpected argument(s)". That a configuration is compiled before the
-call is answered is not CircleCI's way, which takes it and shows the mistakes later; here the step that
-made the configuration fails with them.
+call is answered, and its steps are looked at, is not CircleCI's way, which takes it and shows the mistakes
+later; here the step that made the configuration fails with them.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _MOST_FINDINGS = 5
 class Continuation:
     """What a job handed over: a configuration's text with parameters, and what it compiles to.
 
-    ``compiled`` is None where it does not compile; ``error`` then says why.
+    ``compiled`` is None where it does not compile or has steps that cannot be run; ``error`` then says why.
     """
 
     job: str
@@ -138,10 +138,11 @@ def _check_parameters(parameters: Any) -> None:
 
 
 def _message(error: InvalidInput) -> str:
-    if not isinstance(error, ConfigError):
-        return error.message
-    errors = [finding for finding in error.findings if finding.severity == "error"]
-    lines = [f"{finding.where}: {finding.message}" for finding in errors[:_MOST_FINDINGS]]
-    if len(errors) > _MOST_FINDINGS:
-        lines.append(f"and {len(errors) - _MOST_FINDINGS} more")
-    return "\n".join(lines)
+    if isinstance(error, ConfigError):
+        errors = [finding for finding in error.findings if finding.severity == "error"]
+        mistakes = [f"{finding.where}: {finding.message}" for finding in errors]
+    else:
+        mistakes = [f"{problem.where}: {problem.message}" for problem in error.problems]
+    if len(mistakes) > _MOST_FINDINGS:
+        mistakes[_MOST_FINDINGS:] = [f"and {len(mistakes) - _MOST_FINDINGS} more"]
+    return "\n".join(mistakes) or error.message

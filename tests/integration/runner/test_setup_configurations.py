@@ -74,10 +74,11 @@ def flows(checkout: Checkout) -> dict[str, list[str]]:
     }
 
 
-def assert_finding(done: Done, words: str) -> None:
+def assert_finding(checkout: Checkout, done: Done, words: str) -> None:
+    """The words stand behind a place in the file that is kept of what was generated."""
     assert done.returncode == 2, done.stderr
-    assert "error in continuation (from job generate)" in done.stderr
-    assert words in done.stderr
+    mistakes = done.stderr.partition(f"  - {kept(checkout).relative_to(checkout.folder)}:")[2]
+    assert words in mistakes
     assert "Traceback" not in done.stderr
 
 
@@ -143,16 +144,41 @@ def test_a_job_on_this_machine_can_continue(checkout: Checkout) -> None:
 def test_a_broken_continuation_is_shown_as_a_file_is(checkout: Checkout) -> None:
     write(checkout, following=NEXT.replace("[web]", "[wob]"))
     done = checkout.run()
-    assert_finding(done, "continuation (from job generate):15")
+    assert_finding(checkout, done, "wob")
+    assert "continuation.yml:15:" in done.stderr
     assert checkout.statuses() == {"generate": "failed"}
     assert "[wob]" in kept(checkout).read_text()
     assert '"message"' in checkout.steps("generate")["Continue"]["text"]
     # A script that does not look at the answer does not hide it.
     write(checkout, POST, following="jobs: [")
     done = checkout.run()
-    assert_finding(done, "Unable to parse YAML")
+    assert_finding(checkout, done, "Unable to parse YAML")
     assert checkout.statuses() == {"generate": "success"}
     assert checkout.record()["status"] == "failed"
+
+
+def test_steps_that_cannot_be_run_are_told_before_any_of_them_runs(checkout: Checkout) -> None:
+    slip = "restore_cache: {key: '{{ checksum Gemfile.lock }}'}"
+    other = NEXT.replace("steps: [run: 'echo", f"steps: [{slip}, run: 'echo")
+    write(checkout, following=other)
+    assert checkout.run().returncode == 0, "the job with the slip is not started"
+    write(checkout, parameters={"run-api": True}, following=other)
+    done = checkout.run()
+    assert_finding(checkout, done, "9:13: error computing cache key")
+    assert "a file name stands in quotes" in done.stderr
+    assert checkout.statuses() == {"generate": "failed"}
+    assert "continuation.yml:9:13: " in checkout.steps("generate")["Continue"]["text"]
+    assert checkout.run("--job", "generate").returncode == 0
+    assert checkout.run("--job", "web").returncode == 0
+
+
+def test_a_step_of_a_kind_to_come_is_passed_over(checkout: Checkout) -> None:
+    write(
+        checkout, following=NEXT.replace("steps: [run: 'comm", "steps: [quantum_leap, run: 'comm")
+    )
+    done = checkout.run()
+    assert done.returncode == 0, done.stderr
+    assert "the step quantum_leap is not known here" in done.stderr
 
 
 @pytest.mark.parametrize(
@@ -164,7 +190,7 @@ def test_a_broken_continuation_is_shown_as_a_file_is(checkout: Checkout) -> None
 )
 def test_parameters_are_checked(checkout: Checkout, parameters: Any, words: str) -> None:
     write(checkout, parameters=parameters)
-    assert_finding(checkout.run(), words)
+    assert_finding(checkout, checkout.run(), words)
     assert "400" not in checkout.steps("generate")["Continue"]["text"]
     assert words in checkout.steps("generate")["Continue"]["text"]
 
@@ -172,7 +198,7 @@ def test_parameters_are_checked(checkout: Checkout, parameters: Any, words: str)
 def test_a_parameter_of_the_trigger_cannot_be_passed(checkout: Checkout) -> None:
     write(checkout, parameters={"of-both": "c"})
     done = checkout.run("--param", "of-both=d")
-    assert_finding(done, "Conflicting pipeline parameters")
+    assert_finding(checkout, done, "Conflicting pipeline parameters")
 
 
 def test_a_pipeline_is_continued_once(checkout: Checkout) -> None:

@@ -20,6 +20,7 @@ from pipeline.config.compiler import compile as compile_config
 from pipeline.config.continuation import continue_with
 from pipeline.config.model import CompiledConfig
 from pipeline.config.nodes import Source
+from pipeline.errors import InvalidInput, Location, Problem
 from pipeline.runner.agent_server import AgentServer
 from pipeline.runner.continuation_api import Continuation, ContinuationApi
 from pipeline.runner.curl_call import read_curl
@@ -118,6 +119,20 @@ def test_mistakes_are_answered_and_the_pipeline_can_still_be_continued(
     assert code == status
     assert words in text
     assert message(api, body())[0] == 200
+
+
+def test_mistakes_that_no_compiler_finds_are_answered_with_their_places() -> None:
+    problems = [Problem("no such key", Location("next.yml", number)) for number in range(1, 8)]
+
+    def refused(_asked: Continuation) -> CompiledConfig:
+        raise InvalidInput("steps that cannot be run", problems=problems)
+
+    api = ContinuationApi(refused, key=KEY)
+    code, text = message(api, body())
+    assert code == 400
+    assert text.splitlines()[0] == "next.yml:1: no such key"
+    assert text.splitlines()[-1] == "and 2 more"
+    assert len(text.splitlines()) == 6
 
 
 def test_a_parameter_of_the_trigger_cannot_be_passed_again() -> None:
