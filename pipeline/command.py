@@ -6,7 +6,6 @@ raises :class:`~pipeline.errors.OrbyardError` and never exits by itself.
 
 from __future__ import annotations
 
-import errno
 import functools
 import logging
 import os
@@ -23,7 +22,8 @@ from typing import Any, TypeVar
 from invoke.exceptions import Exit
 from invoke.tasks import Task, task
 
-from pipeline.errors import Interrupted, OrbyardError, Unavailable, WorkFailed
+from pipeline.disk import error_of_disk
+from pipeline.errors import Interrupted, OrbyardError
 from pipeline.output import Console
 
 __all__ = ["CommandTask", "Run", "command"]
@@ -171,7 +171,8 @@ def _exit_codes(console: Console) -> Iterator[None]:
         raise
     except Exception as error:
         _trace(console, debug)
-        if (told := _of_this_machine(error)) is not None:
+        told = error_of_disk(error) if isinstance(error, OSError) else None
+        if told is not None:
             console.error(told)
             raise Exit(code=told.exit_code) from None
         console.error(
@@ -181,18 +182,6 @@ def _exit_codes(console: Console) -> Iterator[None]:
             )
         )
         raise Exit(code=1) from None
-
-
-def _of_this_machine(error: Exception) -> OrbyardError | None:
-    """Return what to say of a disk or folder that cannot be written, which is no mistake of ours."""
-    if not isinstance(error, OSError):
-        return None
-    what = f"{error.filename}: {error.strerror}" if error.filename else str(error.strerror)
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return WorkFailed(what, hint="make room on the disk; `orbyard ci.cache.rm` removes caches")
-    if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
-        return Unavailable(what, hint="make it writable for you, or work in a folder that is")
-    return None
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.ci_options import CompileOptions, ci_settings
 from pipeline.config.model import CompiledConfig, Docker
+from pipeline.disk import telling_of_disk
 from pipeline.errors import InvalidInput
 from pipeline.local_continuation import SetupPhase, keep_continuation, with_revision
 from pipeline.local_options import LocalOptions, options_to_keep
@@ -91,7 +92,7 @@ def run_session(run: Run, work: Work, options: LocalOptions) -> RunRecord:
     folder = runs_folder(run.root) / record.id
     if work.handed:
         keep_continuation(run, work.handed, folder)
-    with ExitStack() as undo:
+    with telling_of_disk(folder), ExitStack() as undo:
         session = _open(run, work, options, record, undo)
         session.adopt_layers()
         return session.run_jobs(session.snapshot())

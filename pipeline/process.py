@@ -270,7 +270,7 @@ def _supervise(
     pipes = [(child.stdout, out)]
     if child.stderr is not None:
         pipes.append((child.stderr, err))
-    taken = _Counted(on_output) if on_output is not None else None
+    taken = _Counted(on_output, failures) if on_output is not None else None
     workers = [
         threading.Thread(target=_read, args=(*pipe, on_line, taken), daemon=True) for pipe in pipes
     ]
@@ -280,7 +280,7 @@ def _supervise(
         workers.append(threading.Thread(target=_feed, args=feeding, daemon=True))
     for worker in workers:
         worker.start()
-    _wait(child, argv, timeout_s, cancel)
+    _wait(child, argv, timeout_s, cancel, failures)
     for worker in workers:
         if taken is None:
             worker.join(timeout=_GRACE_S)
@@ -292,17 +292,21 @@ def _supervise(
 
 
 class _Counted:
-    """Hands output on, and knows whether any came."""
+    """Hands output on, and knows whether any came; what cannot be taken ends the program."""
 
-    def __init__(self, take: Callable[[bytes], None]) -> None:
+    def __init__(self, take: Callable[[bytes], None], failures: list[BaseException]) -> None:
         self._take = take
+        self._failures = failures
         self._pieces = 0
         self._busy = False
 
     def __call__(self, piece: bytes) -> None:
         self._busy = True
         try:
-            self._take(piece)
+            if not self._failures:
+                self._take(piece)
+        except BaseException as error:
+            self._failures.append(error)  # raised by whoever waits for the program
         finally:
             self._pieces += 1
             self._busy = False
@@ -320,6 +324,7 @@ def _wait(
     argv: tuple[str, ...],
     timeout_s: float | None,
     cancel: threading.Event | None,
+    failures: Sequence[BaseException],
 ) -> None:
     deadline = None if timeout_s is None else time.monotonic() + timeout_s
     while True:
@@ -329,6 +334,8 @@ def _wait(
             child.wait(timeout=None if slice_s is None else max(slice_s, 0))
             return
         except subprocess.TimeoutExpired:
+            if failures:
+                raise failures[0] from None
             if cancel is not None and cancel.is_set():
                 raise Interrupted(f"{argv[0]} was stopped: the run was interrupted") from None
             if deadline is not None and time.monotonic() >= deadline:

@@ -26,6 +26,8 @@ def write_whole(path: Path, data: str | bytes) -> None:
             file.write(data.encode("utf-8", "backslashreplace") if isinstance(data, str) else data)
         os.chmod(temporary, mode)
         os.replace(temporary, path)
-    except BaseException:
+    except BaseException as error:
         Path(temporary).unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            error.filename = os.fspath(path)  # the system names none where a disk is full
         raise

@@ -8,6 +8,7 @@ import re
 import tarfile
 import threading
 import uuid
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
@@ -25,6 +26,8 @@ __all__ = ["DockerSandbox", "Part"]
 
 _STOPPED = 130
 _KILLED = 137
+_REST_S = 5
+"""Seconds in which what a program printed last is passed over, once it was ended."""
 _OOM_FILES = "/sys/fs/cgroup/memory.events /sys/fs/cgroup/memory/memory.oom_control"
 """Where cgroup v2 and v1 count the programs that were ended for want of memory."""
 
@@ -94,6 +97,9 @@ class DockerSandbox:
         try:
             for chunk in output:
                 on_output(chunk)
+        except WorkFailed:  # its output cannot be kept any more
+            self._cut_short(mark, output)
+            raise
         finally:
             ended.set()
         if cancel is not None and cancel.is_set():
@@ -159,9 +165,22 @@ class DockerSandbox:
         for signal in ("TERM", "KILL"):
             if ended.is_set():
                 return
-            with suppress(OrbyardError):
-                self._root(_shell(f"kill -{signal} -$(cat {mark})"))
+            self._kill(mark, signal)
             ended.wait(5)
+
+    def _cut_short(self, mark: str, output: Iterator[bytes]) -> None:
+        """End a program at once, and pass its output over.
+
+        As long as that is not taken, an engine tells of no program's end in the container.
+        """
+        rest = threading.Thread(target=_pass_over, args=(output,), daemon=True)
+        rest.start()
+        self._kill(mark, "KILL")
+        rest.join(_REST_S)
+
+    def _kill(self, mark: str, signal: str) -> None:
+        with suppress(OrbyardError):
+            self._root(_shell(f"kill -{signal} -$(cat {mark})"))
 
     def capture(self, argv: Sequence[str], *, cwd: str = "/") -> tuple[int, bytes]:
         """Run a program and return its exit code and what it printed."""
@@ -265,6 +284,11 @@ class DockerSandbox:
             undo.callback(self.engine.remove, self.primary)
             for part in reversed(self.before):
                 undo.callback(part.close)
+
+
+def _pass_over(output: Iterator[bytes]) -> None:
+    with suppress(OrbyardError):
+        deque(output, maxlen=0)
 
 
 def _shell(script: str) -> Sequence[str]:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from pipeline.config.model import Step
+from pipeline.disk import telling_of_disk
 from pipeline.errors import OrbyardError
 from pipeline.runner.job_run import JobRun, Outcome, StepFailed
 from pipeline.runner.model import JobResult, StepResult, StepStatus, step_name
@@ -35,6 +37,8 @@ def run_steps(run: JobRun, view: View, masker: Masker) -> JobResult:
     reason = ""
     if timed_out:
         status_of_job, reason = "timedout", "it took longer than a job may"
+    if run.lost is not None:
+        reason = f"{run.lost.message}; {run.lost.hint}"
     if run.cancel.is_set():
         status_of_job, reason = "canceled", ""
     return JobResult(
@@ -103,14 +107,18 @@ def _run_step(
         status = "failed"
         code = failure.args[0] if failure.args else None
     except OrbyardError as error:
-        log.say(str(error))
-        if error.hint:
-            log.say(error.hint)
+        with suppress(OrbyardError):
+            log.say(str(error))
+            if error.hint:
+                log.say(error.hint)
         status = "failed"
     finally:
         run.sandbox.end_reading()
         if step.options.get("background") is not True:
             log.close()
+    if log.lost is not None:
+        run.lost = log.lost
+        status = "failed"
     seconds = time.monotonic() - began
     result = StepResult(
         name,
@@ -135,7 +143,8 @@ def _carry_out(run: JobRun, step: Step, log: StepLog) -> Outcome:
         run.facts.setdefault("not_emulated", []).append(what)
         return Outcome(note="not known here")
     try:
-        return function(run, step, log)
+        with telling_of_disk(run.spec.folder):
+            return function(run, step, log)
     finally:
         run.empty_folder = ""
 

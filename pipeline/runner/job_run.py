@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.config.model import Step
+from pipeline.errors import OrbyardError
 from pipeline.runner.environment import job_environment
 from pipeline.runner.model import JobSpec
 from pipeline.runner.project_memory import ProjectMemory
@@ -78,6 +79,7 @@ class JobRun:
         facts: what the summary tells: caches, test results, artifacts.
         remote_docker: what ``setup_remote_docker`` gives, or None.
         ssh_keys: what ``add_ssh_keys`` uses, or None where that cannot be.
+        lost: why the log of a step could not be kept, or None.
         empty_folder: a folder that is known to be empty, since nothing has run yet, or "".
     """
 
@@ -105,6 +107,7 @@ class JobRun:
     facts: dict[str, Any] = field(default_factory=dict)
     remote_docker: RemoteDocker | None = None
     ssh_keys: SshKeys | None = None
+    lost: OrbyardError | None = None
     empty_folder: str = ""
 
     @property

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from pipeline.disk import error_of_disk, telling_of_disk
 from pipeline.runner.record import JobRecord, RunRecord, WorkflowRecord, status_of, write_record
 from pipeline.runner.view import View
 
@@ -16,6 +17,10 @@ __all__ = ["Journal"]
 _BETWEEN_WRITES_S = 0.5
 """A run of a thousand jobs that do nothing is not to write a thousand records; what is left unwritten is
 written when nothing happens for that long, so that a killed run's record has all jobs that ended."""
+
+_RESERVE_FILE = ".reserve"
+_RESERVE_BYTES = 256 * 1024
+"""Room that a run keeps for its record, which has to be written also where the disk is full by then."""
 
 
 @dataclass(slots=True)
@@ -43,6 +48,9 @@ class Journal:
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
+        self._reserve = folder / _RESERVE_FILE
+        with telling_of_disk(folder):
+            self._reserve.write_bytes(bytes(_RESERVE_BYTES))
         self._view = view
         self._now = now
         self._written_at = 0.0
@@ -52,7 +60,8 @@ class Journal:
         self._not_emulated: dict[str, None] = {}
         self._status = record.status
         self._ended_at: float | None = None
-        self._write()
+        with telling_of_disk(folder):
+            self._write()
         view.run_started(self.record)
 
     @property
@@ -94,23 +103,39 @@ class Journal:
     def catch_up(self) -> None:
         """Write down what has changed, unless that was done a moment ago."""
         if self._is_behind and time.monotonic() - self._written_at > _BETWEEN_WRITES_S:
-            self._write()
+            self._try_to_write()
 
-    def close(self, *, broken_off: bool = False) -> RunRecord:
+    def close(self, *, stopped: bool = False, broken_off: bool = False) -> RunRecord:
         """Write how the run ended, and return its record.
 
         Args:
-            broken_off: whether an error ended it, so that it did not go well even if its jobs did.
+            stopped: whether somebody stopped it, so that it did not go well even if its jobs did.
+            broken_off: whether an error ended it.
+
+        Raises:
+            WorkFailed: it cannot be written; what the file says is how far the run was before.
         """
         self._ended_at = self._now()
         status = status_of(flow.status for flow in self.record.last_attempts())
-        self._status = "failed" if broken_off and status in ("success", "not_run") else status
-        self._write()
+        failed = broken_off or (stopped and status in ("success", "not_run"))
+        self._status = "failed" if failed else status
+        with telling_of_disk(self._folder):
+            self._reserve.unlink(missing_ok=True)
+            self._write()
         return self.record
 
     def _write_soon(self) -> None:
         self._is_behind = True
         self.catch_up()
+
+    def _try_to_write(self) -> None:
+        """Write it down if the disk takes it: else the run goes on, and its end is written in any case."""
+        try:
+            self._write()
+        except OSError as error:
+            if error_of_disk(error) is None:
+                raise
+            self._written_at = time.monotonic()
 
     def _write(self) -> None:
         write_record(self.record, self._folder)

@@ -12,7 +12,8 @@ from functools import partial
 from pathlib import Path
 
 from pipeline.config.model import CompiledConfig
-from pipeline.errors import OrbyardError
+from pipeline.disk import telling_of_disk
+from pipeline.errors import Interrupted, OrbyardError
 from pipeline.runner.flow import Flow
 from pipeline.runner.journal import Journal
 from pipeline.runner.model import JobResult, JobSpec
@@ -89,7 +90,8 @@ class Runner:
                 self._settle()
             if self._request.groups is not None:
                 self._request.groups.close()
-            self.journal.close(broken_off=kind is not None)
+            stopped = kind is not None and issubclass(kind, (Interrupted, KeyboardInterrupt))
+            self.journal.close(stopped=stopped, broken_off=kind is not None and not stopped)
 
     @property
     def record(self) -> RunRecord:
@@ -199,7 +201,8 @@ class Runner:
         self._events.put(lambda: begun(began_at))
         self._view.instance_started(spec)
         try:
-            result = self._request.run_instance(spec)
+            with telling_of_disk(self._request.folder):
+                result = self._request.run_instance(spec)
         except OrbyardError as error:
             reason = f"{error.message}; {error.hint}" if error.hint else error.message
             result = JobResult(

@@ -72,8 +72,9 @@ def clone_repository(git: Git, root: Path, clone: Path, *, committed: bool) -> N
     """Clone a repository into a new folder, with what is committed as files or with none."""
     checkout = [] if committed else ["--no-checkout"]
     # Dissociated, since a job in a container has no way to objects that are borrowed from elsewhere.
+    # Without --local git makes hard links as well, and copies where the clone is on another file system.
     git(
-        root, "clone", "--quiet", "--local", "--dissociate", *checkout, os.fspath(root.absolute()),
+        root, "clone", "--quiet", "--dissociate", *checkout, os.fspath(root.absolute()),
         os.fspath(clone.absolute()),
     )  # fmt: skip
     if url := git.ask(root, "config", "--get", "remote.origin.url"):

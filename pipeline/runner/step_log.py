@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import re
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NoReturn
 
+from pipeline.disk import error_of_disk
+from pipeline.errors import OrbyardError
 from pipeline.secret import Masker
 
 __all__ = ["StepLog"]
@@ -18,6 +22,8 @@ _BETWEEN = "\0\n\0"
 _LINE_ENDS = re.compile(r"\r+(?=\n|\Z)")
 _LONGEST_LINE = 64 * 1024
 """Bytes after which a line is cut; twice as many are held back, in which a secret is found whole."""
+_GIVEN_BACK = 256 * 1024
+"""Bytes of its end that a log gives back where the disk is full."""
 
 
 class StepLog:
@@ -50,27 +56,59 @@ class StepLog:
         self._rest = b""
         self._last_look = (b"", "")
         self._lock = threading.Lock()
+        self._path = path
+        self.lost: OrbyardError | None = None
+        """Why nothing more can be kept, where the disk does not take it."""
         self.last_output = clock()
 
     def write(self, chunk: bytes) -> None:
-        """Take a piece of output."""
+        """Take a piece of output.
+
+        Raises:
+            WorkFailed: the disk is full, now or before: what cannot be kept is not to go on.
+        """
         with self._lock:
+            if self.lost is not None:
+                raise self.lost
             if self._file.closed:
                 return
-            self.last_output = self._clock()
-            end = chunk.rfind(b"\n")
-            if end < 0:
-                self._rest += chunk
-            else:
-                self._emit(self._rest + chunk[:end])
-                self._rest = chunk[end + 1 :]
-            if len(self._rest) > 2 * _LONGEST_LINE:
-                self._shorten()
-            self._file.flush()
+            try:
+                self._take(chunk)
+            except OSError as error:
+                self._give_up(error)
+
+    def _take(self, chunk: bytes) -> None:
+        self.last_output = self._clock()
+        end = chunk.rfind(b"\n")
+        if end < 0:
+            self._rest += chunk
+        else:
+            self._emit(self._rest + chunk[:end])
+            self._rest = chunk[end + 1 :]
+        if len(self._rest) > 2 * _LONGEST_LINE:
+            self._shorten()
+        self._file.flush()
 
     def say(self, text: str) -> None:
-        """Take lines of the runner's own."""
-        self.write(text.encode("utf-8", "surrogateescape") + b"\n")
+        """Take lines of the runner's own; passed over where the disk has taken no more before."""
+        if self.lost is None:
+            self.write(text.encode("utf-8", "surrogateescape") + b"\n")
+
+    def _give_up(self, error: OSError) -> NoReturn:
+        """End the log with the reason, in place of its last lines, which leave room for the record."""
+        told = error_of_disk(error, self._path.parent)
+        if told is None:
+            raise error
+        self.lost = told
+        self._rest = b""
+        with suppress(OSError):
+            self._file.close()
+        with suppress(OSError):
+            os.truncate(self._path, max(0, self._path.stat().st_size - _GIVEN_BACK))
+            with self._path.open("ab", buffering=0) as file:
+                file.write(f"\n{told.message}\n".encode("utf-8", "replace"))
+        self._on_lines([told.message])
+        raise told from error
 
     def _shorten(self) -> None:
         """Put out the beginning of a line without end; a secret may be half there at its end."""
@@ -124,12 +162,17 @@ class StepLog:
         self._on_lines([text])
 
     def close(self) -> None:
-        """Write what is left, and close the file."""
-        with self._lock:
-            if self._rest:
-                self._emit(self._rest)
-                self._rest = b""
-            self._file.close()
+        """Write what is left, and close the file; :attr:`lost` tells whether the disk takes it."""
+        with self._lock, suppress(OrbyardError):
+            if self._file.closed:
+                return
+            try:
+                if self._rest:
+                    self._emit(self._rest)
+                    self._rest = b""
+                self._file.close()
+            except OSError as error:
+                self._give_up(error)
 
 
 def _boundary(data: bytes, end: int) -> int:

@@ -23,6 +23,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 
+from pipeline.disk import writing
 from pipeline.errors import WorkFailed
 from pipeline.runner.archive import BrokenArchive, OpenArchive, open_archive, watch_members
 from pipeline.runner.blobs import BlobFolder
@@ -81,7 +82,7 @@ class Store:
         self._warn = warn
         self._clock = clock
         self._is_swept = False
-        with _writing(f"the store {root} cannot be used"):
+        with writing(f"the store {root} cannot be used", root):
             self._blobs = BlobFolder(root)
 
     # Caches
@@ -101,7 +102,8 @@ class Store:
         if found is not None:
             return AlreadyThere(found)
         whole = watch_members(tar, _unnoticed)
-        with _writing(f"the cache {key} cannot be saved"), self._blobs.staged(whole) as staged:
+        failing = f"the cache {key} cannot be saved"
+        with writing(failing, self._root), self._blobs.staged(whole) as staged:
             archive, file = staged
             with self._blobs.locked():
                 found = self._valid(path)
@@ -203,7 +205,7 @@ class Store:
 
         folder = self._root / "runs" / hash_name(run)
         with (
-            _writing(f"the workspace of {job} cannot be kept"),
+            writing(f"the workspace of {job} cannot be kept", self._root),
             self._blobs.staged(watch_members(tar, note)) as staged,
         ):
             archive, file = staged
@@ -252,7 +254,8 @@ class Store:
     def adopt_layers(self, run: str, other: str, jobs: Sequence[str]) -> list[Layer]:
         """Let ``run`` have the layers that some jobs made in another run."""
         adopted = [replace(layer, run=run) for layer in self.layers_of(other, jobs)]
-        with _writing("the workspace cannot be taken over"), self._blobs.locked():
+        failing = "the workspace cannot be taken over"
+        with writing(failing, self._root), self._blobs.locked():
             for layer in adopted:
                 self._write_layer(layer)
         return adopted
@@ -283,12 +286,13 @@ class Store:
             folder: where its logs are; without this folder nobody can take the run up again.
         """
         workspace = self._root / "runs" / hash_name(run)
-        with _writing(f"the store {self._root} cannot be used"):
+        with writing(f"the store {self._root} cannot be used", self._root):
             workspace.mkdir(mode=0o700, parents=True, exist_ok=True)
             fd = os.open(workspace / "held", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(fd, fcntl.LOCK_SH)
-            with _writing(f"the store {self._root} cannot be used"), self._blobs.locked():
+            failing = f"the store {self._root} cannot be used"
+            with writing(failing, self._root), self._blobs.locked():
                 write_note(self._blobs, workspace, run, folder)
             yield
         finally:
@@ -385,14 +389,6 @@ class Store:
                     raise WorkFailed(
                         f"the workspace record {path} cannot be read: {error}"
                     ) from error
-
-
-@contextmanager
-def _writing(what: str) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise WorkFailed(f"{what}: {error.strerror or error}") from error
 
 
 def _unnoticed(_member: Member) -> None:

@@ -10,8 +10,10 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 
+from pipeline.disk import failed_writing
 from pipeline.errors import WorkFailed
 from pipeline.runner.member_check import Limits, MemberCheck, UnsafeArchive
 from pipeline.runner.tar_members import Kind, Member, TarScanner
@@ -46,7 +48,7 @@ def unpack_safely(
     Raises:
         UnsafeArchive: a member may not be unpacked; those before it are there.
         BrokenArchive: the stream is no archive, or not a whole one.
-        WorkFailed: the disk is full, or the folder may not be written.
+        WorkFailed: the disk is full, or the folder may not be written. No file is left half written.
     """
     try:
         root = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -60,9 +62,8 @@ def unpack_safely(
         scanner.finish()
         unpacker.finish()
     except OSError as error:
-        raise WorkFailed(
-            f"{unpacker.at or 'the archive'} cannot be unpacked into {folder}: {error.strerror}"
-        ) from error
+        what = f"{unpacker.at or 'the archive'} cannot be unpacked into {folder}"
+        raise failed_writing(what, folder, error) from error
     finally:
         unpacker.close()
 
@@ -117,7 +118,11 @@ class _Unpacker:
             os.fchmod(fd, mode)
 
     def close(self) -> None:
-        """Let go of every descriptor."""
+        """Let go of every descriptor, and remove a file that was begun and not ended."""
+        if self._file >= 0:
+            with suppress(OSError):
+                parent, _, name = self.at.rpartition("/")
+                os.unlink(name, dir_fd=self._folder(parent))
         for fd in (*self._open.values(), self._root, self._file):
             if fd >= 0:
                 os.close(fd)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.errors import Interrupted, Unavailable
+from pipeline.errors import Interrupted, Unavailable, WorkFailed
 from pipeline.process import TimeLimitExceeded, run_process
 
 PYTHON = sys.executable
@@ -85,3 +85,24 @@ def test_cancelling_ends_the_program_and_its_children(tmp_path: Path) -> None:
     with pytest.raises(Interrupted):
         run_process([PYTHON, "-c", FAMILY, str(pid_file)], cancel=cancel)
     assert _grandchild_is_gone(pid_file)
+
+
+def test_a_program_whose_output_cannot_be_taken_is_ended(tmp_path: Path) -> None:
+    """It would write on to nobody: the log of a step is on a disk that is full."""
+
+    def take(_piece: bytes) -> None:
+        raise WorkFailed("the disk is full")
+
+    script = (
+        "import time, pathlib; print('x', flush=True); time.sleep(20); pathlib.Path('on').touch()"
+    )
+    for tty in (False, True):
+        with pytest.raises(WorkFailed, match="the disk is full"):
+            run_process(
+                [PYTHON, "-c", script],
+                cwd=tmp_path,
+                on_output=take,
+                cancel=threading.Event(),
+                tty=tty,
+            )
+    assert not (tmp_path / "on").exists()

@@ -393,6 +393,13 @@ def test_a_damaged_tar_is_refused(target: Path, damage: Callable[[bytes], bytes]
         unpack(damage(data), target)
 
 
+def test_no_file_is_left_half_written(target: Path) -> None:
+    data = b"".join(pack_of(target.parent, b"x" * 5000))
+    with pytest.raises(BrokenArchive):
+        unpack(data[:2000], target)
+    assert list(target.iterdir()) == []
+
+
 def pack_of(folder: Path, content: bytes) -> Iterable[bytes]:
     (folder / "file").write_bytes(content)
     yield from pack_paths(folder, ["file"])

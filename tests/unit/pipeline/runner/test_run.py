@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
+import os
+import re
 import signal
 import threading
 import time
@@ -15,7 +18,7 @@ from typing import Any
 import pytest
 
 from pipeline.config.compiler import compile as compile_config
-from pipeline.errors import Location, WorkFailed
+from pipeline.errors import Interrupted, Location, WorkFailed
 from pipeline.output import Console
 from pipeline.runner.journal import Journal
 from pipeline.runner.model import JobResult, JobSpec, StepResult
@@ -460,6 +463,36 @@ def test_a_run_that_an_error_ends_after_its_jobs_is_no_success(tmp_path: Path) -
         journal = Journal(tmp_path, RunRecord("id"), view)
         assert journal.close(broken_off=broken_off).status == status
         assert read_record(tmp_path).status == status
+
+
+@pytest.mark.parametrize(
+    ("error", "status"), [(ZeroDivisionError("a bug"), "failed"), (Interrupted("now"), "canceled")]
+)
+def test_a_run_that_an_error_ends_has_failed_and_one_that_is_stopped_was_canceled(
+    runs: Runs, error: Exception, status: str
+) -> None:
+    def approve(_name: str) -> bool | None:
+        raise error
+
+    runs.approve = approve
+    with pytest.raises(type(error)):
+        runs("  w: {jobs: [{hold: {type: approval}}, {a: {requires: [hold]}}]}")
+    assert read_record(runs.folder).status == status
+
+
+def test_a_job_fails_with_the_disk_that_is_full_and_others_go_on(runs: Runs) -> None:
+    runs.endings = {"a": OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))}
+    result = runs("  w: {jobs: [a, b]}")
+    assert statuses(result) == {"a": "failed", "b": "success"}
+    assert re.search(r"No space left on device: the disk at \S+ .* is full", reasons(result)["a"])
+    assert "make room" in reasons(result)["a"]
+
+
+def test_a_run_keeps_room_for_its_record(tmp_path: Path) -> None:
+    journal = Journal(tmp_path, RunRecord("id"), View(Console(err=io.StringIO())))
+    assert sum(path.stat().st_size for path in tmp_path.iterdir()) > 200_000
+    journal.close()
+    assert [path.name for path in tmp_path.iterdir()] == ["run.json"]
 
 
 def test_an_error_tells_jobs_that_still_run_to_end(runs: Runs) -> None:

@@ -8,6 +8,7 @@ import subprocess
 import tarfile
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -462,3 +463,17 @@ def test_a_link_out_of_the_checkout_is_kept_apart(place: Place) -> None:
     assert snapshot.outward_links is not None
     assert "out" in snapshot.names
     assert not (place.checkout(snapshot) / "out").is_symlink()
+
+
+def test_a_snapshot_can_be_on_another_file_system(place: Place) -> None:
+    """Where .orbyard is a volume, as in development containers, no hard links lead there."""
+    shared = Path("/dev/shm")
+    if not shared.is_dir() or shared.stat().st_dev == place.root.stat().st_dev:
+        pytest.skip("this system has no other file system to write to")
+    with TemporaryDirectory(dir=shared) as folder:
+        scratch = Path(folder)
+        snapshot = make_snapshot(place.root, scratch, committed=True, commits_changes=False)
+        assert git(scratch / "repository", "rev-parse", "HEAD") == git(
+            place.root, "rev-parse", "HEAD"
+        )
+        assert snapshot.names

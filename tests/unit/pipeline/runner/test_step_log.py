@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.errors import WorkFailed
 from pipeline.runner.step_log import StepLog
 from pipeline.secret import Masker
 
@@ -163,3 +164,35 @@ def test_a_line_without_end_is_shown_but_for_what_a_secret_may_begin_with(kept: 
 def test_lines_are_in_the_file_as_soon_as_they_were_printed(kept: Kept) -> None:
     kept.log.write(b"one\ntw")
     assert kept.path.read_text() == "one\n"
+
+
+def test_a_full_disk_is_told_once_and_nothing_more_is_taken(tmp_path: Path) -> None:
+    if not Path("/dev/full").exists():
+        pytest.skip("this system has no /dev/full")
+    path = tmp_path / "step.log"
+    path.symlink_to("/dev/full")
+    lines: list[str] = []
+    log = StepLog(path, Masker(), lines.extend)
+    for _ in range(2):
+        with pytest.raises(
+            WorkFailed, match=r"No space left on device: the disk at .* is full"
+        ) as told:
+            log.write(b"a line\n")
+    assert log.lost is told.value
+    assert "make room" in str(log.lost.hint)
+    assert lines == ["a line", log.lost.message]
+    log.say("a word of the runner's own")
+    log.close()
+
+
+def test_what_is_lost_only_at_the_end_is_told_as_well(tmp_path: Path) -> None:
+    if not Path("/dev/full").exists():
+        pytest.skip("this system has no /dev/full")
+    path = tmp_path / "step.log"
+    path.symlink_to("/dev/full")
+    log = StepLog(path, Masker(), lambda _: None)
+    log.write(b"")
+    log.write(b"a line without an end")
+    assert log.lost is None
+    log.close()
+    assert log.lost is not None
