@@ -62,6 +62,7 @@ class JobOverview:
         body_where: where the job itself is written, or "".
         here: how it runs on this machine, where that is otherwise than written; see
             :mod:`pipeline.runner.overview_here`.
+        runs_here: whether this machine can run it.
     """
 
     name: str
@@ -79,6 +80,7 @@ class JobOverview:
     where: str = ""
     body_where: str = ""
     here: str = ""
+    runs_here: bool = True
 
     @property
     def counted_name(self) -> str:

@@ -40,9 +40,9 @@ def _job(job: JobOverview, body: Job, options: ExecutorOptions, system: str | No
     try:
         place = place_of(body, options, system=system)
     except InvalidInput as error:
-        return replace(job, here=f"cannot run: {error.message}")
+        return replace(job, here=f"cannot run: {error.message}", runs_here=False)
     if place.kind == "nowhere":
-        return replace(job, here=f"not run here: {place.reason}")
+        return replace(job, here=f"not run here: {place.reason}", runs_here=False)
     if not isinstance(body.executor, Docker):
         return job
     if place.kind == "host":

@@ -44,7 +44,8 @@ class JobPreview:
         job: what it is.
         steps: its steps.
         is_kept: whether it is taken over from an earlier run.
-        is_expected: whether it runs when all goes well; others run when something else happens.
+        is_expected: whether it runs when all goes well; others run when something else happens, or not
+            on this machine.
     """
 
     job: JobOverview
@@ -76,16 +77,16 @@ def preview(
         options: what the settings and options say of executors.
     """
     flow = as_run_here(overview_of(config, planned), config, options)
-    order = list(_order(planned))
-    expected = set(order)
-    order += [job.name for job in planned.jobs if job.name not in expected]
     jobs = {job.name: job for job in flow.jobs}
+    order = list(_order(planned, {job.name for job in flow.jobs if not job.runs_here}))
+    expected = {name for name in order if jobs[name].runs_here}
+    order += [job.name for job in planned.jobs if job.name not in order]
     return FlowPreview(
         flow,
         tuple(
             JobPreview(
                 jobs[name],
-                config.jobs[name].steps if jobs[name].executor else (),
+                config.jobs[name].steps if jobs[name].executor and jobs[name].runs_here else (),
                 name in kept,
                 name in expected,
             )
@@ -94,15 +95,15 @@ def preview(
     )
 
 
-def _order(planned: PlannedWorkflow) -> Iterator[str]:
-    """Yield jobs in the order in which they can start, if all of them go well."""
+def _order(planned: PlannedWorkflow, not_here: Collection[str]) -> Iterator[str]:
+    """Yield jobs in the order in which they can start, if all of them go well that this machine can run."""
     schedule = Schedule(planned.jobs)
     while ready := schedule.ready():
         for job in ready:
             schedule.start(job.name)
             yield job.name
         for job in ready:
-            schedule.finish(job.name, "success")
+            schedule.finish(job.name, "not_run" if job.name in not_here else "success")
 
 
 # For people ---------------------------------------------------------------------------------------
@@ -140,7 +141,7 @@ def _job_lines(
     facts += [f"after {needs_text(job)}"] if job.requires else []
     facts += [notes] if (notes := job_notes(job)) else []
     yield f"{number:>3}  {styled(name, 'bold', colour=colour)}  {plain_text('; '.join(facts))}"
-    if not plan.is_expected:
+    if not plan.is_expected and job.runs_here:
         yield _INDENT + styled("not run when all goes well", "yellow", colour=colour)
     if plan.is_kept:
         yield _INDENT + styled("taken over from the earlier run", "green", colour=colour)

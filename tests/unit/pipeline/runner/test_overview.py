@@ -7,6 +7,7 @@ import pytest
 from pipeline.config.compiler import compile as compile_config
 from pipeline.config.model import CompiledConfig
 from pipeline.runner.canvas import cell_width
+from pipeline.runner.executor_options import ExecutorOptions
 from pipeline.runner.listing import listing_data, listing_lines
 from pipeline.runner.overview import WorkflowOverview, overview
 from pipeline.runner.plan import Choice, plan_run
@@ -211,6 +212,28 @@ def test_what_only_runs_after_a_failure_is_said() -> None:
     rollback = next(n for n, line in enumerate(lines) if "rollback" in line)
     assert lines[rollback].startswith("  6  rollback  machine; after deploy (failed)")
     assert lines[rollback + 1].strip() == "not run when all goes well"
+
+
+def test_what_waits_for_a_job_that_this_machine_cannot_run_is_not_expected() -> None:
+    compiled = compile_config("""
+version: 2.1
+jobs:
+  vm: {machine: true, steps: [checkout]}
+  lint: &job {docker: [{image: node:20}], steps: [run: echo]}
+  after: *job
+workflows: {main: {jobs: [vm, lint, after: {requires: [vm]}]}}
+""")
+    planned = plan_run(compiled, Choice())
+    made = preview(compiled, planned[0], (), ExecutorOptions(machine="container"))
+    lines = plan_lines(made, key_note=no_note)
+    assert [(job.job.name, job.is_expected) for job in made.jobs] == [
+        ("vm", False),
+        ("lint", True),
+        ("after", False),
+    ]
+    assert "cannot run: machine jobs are to run in containers" in lines[1]
+    assert lines[2].startswith("  2  lint")
+    assert lines[5].strip() == "not run when all goes well"
 
 
 def test_an_approval_says_whether_it_passes() -> None:
