@@ -37,7 +37,7 @@ from pipeline.runner.cache_entry import (
     read_entry,
 )
 from pipeline.runner.eviction import evict
-from pipeline.runner.tar_members import Kind, Member
+from pipeline.runner.tar_members import Kind, Member, up_to_the_end
 from pipeline.runner.workspace_notes import Workspace, read_workspaces, remove_workspace, write_note
 from pipeline.runner.workspaces import Conflict, Layer, conflict_message, find_conflicts
 
@@ -94,16 +94,15 @@ class Store:
 
         Raises:
             InvalidInput: the key is empty or too long.
-            BrokenArchive: the stream is no tar, or not a whole one; nothing is kept.
+            BrokenArchive: the stream is not a whole tar; nothing is kept.
         """
         check_key(key)
         path = self._record(project, key)
         found = self._valid(path)
         if found is not None:
             return AlreadyThere(found)
-        whole = watch_members(tar, _unnoticed)
         failing = f"the cache {key} cannot be saved"
-        with writing(failing, self._root), self._blobs.staged(whole) as staged:
+        with writing(failing, self._root), self._blobs.staged(up_to_the_end(tar)) as staged:
             archive, file = staged
             with self._blobs.locked():
                 found = self._valid(path)
@@ -389,7 +388,3 @@ class Store:
                     raise WorkFailed(
                         f"the workspace record {path} cannot be read: {error}"
                     ) from error
-
-
-def _unnoticed(_member: Member) -> None:
-    """A cache's files are of no interest."""

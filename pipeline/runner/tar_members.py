@@ -26,6 +26,7 @@ __all__ = [
     "is_extension",
     "member_of",
     "read_extension",
+    "up_to_the_end",
     "watch_members",
 ]
 
@@ -318,3 +319,17 @@ def watch_members(tar: Iterable[bytes], on_member: Callable[[Member], object]) -
         scanner.feed(chunk)
         yield chunk
     scanner.finish()
+
+
+def up_to_the_end(tar: Iterable[bytes]) -> Iterator[bytes]:
+    """Pass on a tar unchanged, without a look at its members.
+
+    Raises:
+        BrokenArchive: it has no end mark.
+    """
+    last = b""
+    for chunk in tar:
+        last = (last + chunk[-len(END_OF_TAR) :])[-len(END_OF_TAR) :]
+        yield chunk
+    if last != END_OF_TAR:
+        raise BrokenArchive("the archive ends before its end mark: a part of it is missing")
