@@ -17,7 +17,7 @@ from pipeline.errors import InvalidInput, did_you_mean
 if TYPE_CHECKING:
     from pipeline.command import Run
     from pipeline.config.nodes import Node, Source
-    from pipeline.config.orb_references import OrbSources
+    from pipeline.orb_store import RepositoryOrbs
 
 __all__ = [
     "CompileOptions",
@@ -53,7 +53,7 @@ class CompileOptions:
     file_parameters: Mapping[str, Any]
     written_parameters: Mapping[str, str]
     values: CheckoutValues
-    orbs: OrbSources
+    orbs: RepositoryOrbs
     disabled: tuple[str, ...]
     all_workflows: bool
 
@@ -73,6 +73,17 @@ class CompileOptions:
     def with_values(self, values: Mapping[str, Any]) -> CompileOptions:
         """Return these options with more pipeline values, of which those that are given win."""
         return replace(self, values=self.values.besides(values))
+
+    def besides(self, *, values: Iterable[str], orbs: Iterable[str]) -> CompileOptions:
+        """Return these options with more of ``--value`` and ``--orb``; of values those that are given win.
+
+        Raises:
+            InvalidInput: one of them is malformed.
+        """
+        more = {name: _typed(text) for name, text in (_pair(text, "--value") for text in values)}
+        _check_names(more)
+        places = dict(_pair(text, "--orb", "namespace/name=path") for text in orbs)
+        return replace(self.with_values(more), orbs=self.orbs.with_overrides(places))
 
 
 def project_folder(run: Run) -> Path:

@@ -211,8 +211,6 @@ def run_(
 
     if executor not in ("auto", "docker", "host"):
         raise InvalidInput(f"--executor is auto, docker or host, not {executor!r}")
-    if watch and in_place:
-        raise InvalidInput("--watch would see what jobs change with --in-place: take one of them")
     if jobs < -1 or jobs == 0:
         raise InvalidInput(f"--jobs is a number of jobs, not {jobs}")
     if node_index < -1 or node_total < -1 or node_total == 0:
@@ -238,6 +236,8 @@ def run_(
         branch=branch,
         tag=tag,
         trigger=trigger,
+        values=tuple(value or ()),
+        orbs=tuple(orb or ()),
         failed_tests=failed_tests,
         job_timeout=job_timeout,
         env=tuple(env or ()),
@@ -251,6 +251,7 @@ def run_(
         ssh_agent=ssh_agent,
         in_place=in_place,
         volumes=tuple(volume or ()),
+        watch=watch,
         committed=committed,
         pull=pull,
         tty=not no_tty,

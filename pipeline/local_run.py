@@ -18,8 +18,9 @@ from pipeline.local_continuation import (
     distinct_names,
 )
 from pipeline.local_job import compile_for_run, skips_ci
-from pipeline.local_options import LocalOptions, as_before, check_options, with_pipeline
+from pipeline.local_options import LocalOptions, check_options, with_pipeline
 from pipeline.local_plan import show_list, show_plan
+from pipeline.local_resume import as_before, variables_missing
 from pipeline.local_session import Work, run_session
 from pipeline.run_executors import place_options
 from pipeline.run_variables import read_contexts, read_project
@@ -123,7 +124,7 @@ def _read(run: Run, config: str, compiling: CompileOptions, options: LocalOption
     earlier = _earlier(run.root, options.failed) if options.failed else None
     source = read_config(run, config or (earlier.config if earlier else ""))
     if earlier is not None:
-        compiling, options = as_before(earlier, source, compiling, options)
+        compiling, options = as_before(earlier, source, compiling, options, run.environ)
     compiling = with_pipeline(compiling, options)
     written = compile_for_run(source, compiling, options.choice, options.job_parameters)
     handed = (
@@ -165,6 +166,8 @@ def _plan(root: Path, given: _Given) -> Resumed:
 def _work(run: Run, given: _Given, resumed: Resumed) -> Work:
     options, earlier = given.options, given.earlier
     variables = read_project(run, options.env, options.env_file)
+    if earlier is not None:
+        _warn_of_variables(run, earlier, variables)
     return Work(
         config=given.config,
         compiled=given.compiled,
@@ -179,6 +182,17 @@ def _work(run: Run, given: _Given, resumed: Resumed) -> Work:
         contexts=_contexts(run, given.compiled, resumed.left_to_do(), options),
         failed_tests=failed_tests(earlier) if earlier and options.failed_tests else {},
     )
+
+
+def _warn_of_variables(run: Run, earlier: RunRecord, variables: Iterable[str]) -> None:
+    """Say which variables a run had that this one lacks: their values are kept nowhere."""
+    missing = variables_missing(earlier, variables)
+    if missing:
+        run.console.warning(
+            f"the run {earlier.id} was given {', '.join(missing)} by --env; the values are not kept, and"
+            " this run lacks them",
+            hint="give them again: " + " ".join(f"--env {name}=VALUE" for name in missing),
+        )
 
 
 def _contexts(

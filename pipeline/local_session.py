@@ -17,7 +17,8 @@ from pipeline.config.model import CompiledConfig, Docker
 from pipeline.disk import telling_of_disk
 from pipeline.errors import InvalidInput
 from pipeline.local_continuation import SetupPhase, keep_continuation, with_revision
-from pipeline.local_options import LocalOptions, options_to_keep
+from pipeline.local_options import LocalOptions
+from pipeline.local_resume import options_to_keep
 from pipeline.run_executors import SharedEngine, clear_left_over, executor_options, make_scratch
 from pipeline.runner.continuation_api import Continuation
 from pipeline.runner.debug_shell import DebugShell
@@ -108,7 +109,7 @@ def _record(run: Run, work: Work, options: LocalOptions) -> RunRecord:
         revision=work.revision,
         parameters=run.console.masker.mask_data(work.parameters),
         choice=asdict(options.choice),
-        options=options_to_keep(options),
+        options=run.console.masker.mask_data(options_to_keep(options, run.cwd)),
     )
 
 

@@ -68,6 +68,10 @@ class RepositoryOrbs:
         self._overrides = {name: root / path for name, path in (overrides or {}).items()}
         self._lock: Lock | None = None
 
+    def with_overrides(self, overrides: Map[str, str | Path]) -> RepositoryOrbs:
+        """Return the same with more places to take orbs from, which win."""
+        return RepositoryOrbs(self._root, {**self._overrides, **overrides})
+
     def find(self, reference: OrbReference) -> FoundOrb:
         """Return an orb.
 

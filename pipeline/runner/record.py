@@ -115,7 +115,8 @@ class RunRecord:
         revision: the commit that was checked out, or "".
         parameters: pipeline parameters.
         choice: what was asked for: ``workflow``, ``job`` and ``only``.
-        options: the options of the run that one which goes on from it takes over, as far as given.
+        options: the options of the run that one which goes on from it takes over, as far as given; of
+            variables the names.
         workflows: in the order in which they began.
         not_emulated: what CircleCI does and this run did not, a line each.
     """
@@ -131,7 +132,7 @@ class RunRecord:
     revision: str = ""
     parameters: Mapping[str, Any] = field(default_factory=dict)
     choice: Mapping[str, Any] = field(default_factory=dict)
-    options: Mapping[str, str] = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict)
     workflows: tuple[WorkflowRecord, ...] = ()
     not_emulated: tuple[str, ...] = ()
 

@@ -331,6 +331,51 @@ workflows: {main: {jobs: [make, use: {requires: [make]}, after: {requires: [use]
     assert "went well" in nothing_left.stderr
 
 
+def test_a_failed_run_goes_on_with_its_options_and_says_which_variables_it_lacks(
+    checkout: Checkout,
+) -> None:
+    checkout.write("""
+version: 2.1
+jobs:
+  build:
+    machine: true
+    steps:
+      - checkout
+      - run: test -e untracked.txt && echo the working tree || echo the commit
+      - run: 'echo number << pipeline.number >>; echo token "$TOKEN"; test -n "$TOKEN"'
+      - run: exit 1
+workflows: {main: {jobs: [build]}}
+""")
+    checkout.git("add", ".circleci")
+    checkout.git("commit", "-qm", "the configuration")
+    given = [
+        "--committed",
+        "--value",
+        "pipeline.number=77",
+        "-e",
+        "TOKEN=hunter2-hunter2",
+        "-e",
+        "N=1",
+    ]
+    assert checkout.run(*given).returncode == 1
+    first = checkout.newest()
+    assert "the commit" in "".join(step["text"] for step in checkout.steps().values())
+    again = checkout.run("--failed", "last", "-e", "N=1")
+    text = "".join(step["text"] for step in checkout.steps().values())
+    assert "the commit" in text
+    assert "number 77" in text
+    assert f"the run {first.name} was given TOKEN by --env; the values are not kept" in again.stderr
+    assert "give them again: --env TOKEN=VALUE" in again.stderr
+    assert "hunter2" not in again.stderr
+    for file in first.rglob("*"):
+        assert not file.is_file() or b"hunter2" not in file.read_bytes()
+    third = checkout.run(
+        "--failed", first.name, "-e", "N=1", "-e", "TOKEN=x", "--value", "pipeline.number=3"
+    )
+    assert "number 3" in "".join(step["text"] for step in checkout.steps().values())
+    assert "the values are not kept" not in third.stderr
+
+
 def test_two_runs_with_a_serial_group_take_turns(checkout: Checkout) -> None:
     checkout.write("""
 version: 2.1
