@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.ci_options import CompileOptions, ci_settings
-from pipeline.config.model import CompiledConfig, Docker
+from pipeline.config.model import CompiledConfig, Docker, Job
 from pipeline.disk import telling_of_disk
 from pipeline.errors import InvalidInput
 from pipeline.local_continuation import SetupPhase, keep_continuation, with_revision
@@ -28,6 +28,7 @@ from pipeline.runner.images import Images
 from pipeline.runner.instance import run_instance
 from pipeline.runner.machine import Machine
 from pipeline.runner.model import JobResult
+from pipeline.runner.mount_check import check_mounts
 from pipeline.runner.project_memory import ProjectMemory
 from pipeline.runner.record import RunRecord
 from pipeline.runner.report import report_run
@@ -127,6 +128,7 @@ def _open(
         ssh_agent=options.ssh_agent,
         volumes=options.volumes,
     )
+    check_mounts(_jobs_to_run(work), executors)
     engine = SharedEngine(run.environ)
     undo.callback(engine.close)
     # A second Ctrl-C does not wait for the jobs, which then cannot remove their containers.
@@ -171,12 +173,12 @@ def _finish(run: Run, teardown: Teardown) -> None:
 
 
 def _has_docker_jobs(work: Work) -> bool:
-    return any(
-        isinstance(work.compiled.jobs[job.name].executor, Docker)
-        for workflow in work.resumed.left_to_do()
-        for job in workflow.jobs
-        if job.name in work.compiled.jobs
-    )
+    return any(isinstance(job.executor, Docker) for job in _jobs_to_run(work))
+
+
+def _jobs_to_run(work: Work) -> list[Job]:
+    names = (job.name for workflow in work.resumed.left_to_do() for job in workflow.jobs)
+    return [work.compiled.jobs[name] for name in names if name in work.compiled.jobs]
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,7 +55,7 @@ u=$(id -u) g=$(id -g) d=$1
 case $d in "~") d=$HOME ;; "~/"*) d=$HOME/${{d#??}} ;; esac
 printf "%s\\n" {_MARK} "$HOME" "$u" "$g" "$PATH"
 test -x /bin/bash && echo bash
-[ "$u" != 0 ] || {{ prepare "$d" "$2" "$3" "$u:$g" 2> /dev/null && echo prepared; }}
+[ "$u" != 0 ] || [ -n "$4" ] || {{ prepare "$d" "$2" "$3" "$u:$g" 2> /dev/null && echo prepared; }}
 echo {_END}
 while :; do sleep 3600 & wait $!; done
 """
@@ -69,11 +69,13 @@ class Wanted:
         folder: the working directory, which may begin with ``~``; empty where it is there already.
         programs: a folder with programs that are linked where every image looks for programs.
         where_missing: one whose programs are linked where the image has none of the name there, or "".
+        is_later: whether the first process leaves it to :func:`preparation`, once the folder was looked at.
     """
 
     folder: str
     programs: str
     where_missing: str = ""
+    is_later: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +103,7 @@ class Facts:
 
 def first_process(wanted: Wanted) -> tuple[str, ...]:
     """Return a program that prints the facts, prepares the container if it is root, and stays."""
-    words = (wanted.folder, wanted.programs, wanted.where_missing)
+    words = (wanted.folder, wanted.programs, wanted.where_missing, "later" * wanted.is_later)
     return ("/bin/sh", "-c", _PREPARE + _STAY, "sh", *words)
 
 

@@ -24,6 +24,7 @@ from pipeline.runner.job import run_steps
 from pipeline.runner.job_run import DEFAULT_FOLDER, JobRun
 from pipeline.runner.machine import Machine
 from pipeline.runner.model import JobResult, JobSpec
+from pipeline.runner.mount_check import refuse_covered
 from pipeline.runner.opening import Opened, open_place
 from pipeline.runner.places import place_of
 from pipeline.runner.sandbox import Sandbox
@@ -99,6 +100,7 @@ def _wanted(machine: Machine, spec: JobSpec) -> Wanted:
         folder="" if machine.in_place else spec.job.working_directory or DEFAULT_FOLDER,
         programs=f"{INSIDE}/bin",
         where_missing=f"{INSIDE}/{_WEB_FOLDER}" if machine.continuation else "",
+        is_later=bool(machine.options.mounts),
     )
 
 
@@ -169,6 +171,7 @@ def _job_run(machine: Machine, spec: JobSpec, opened: Opened, agent: AgentServer
         memory=machine.memory,
         mask=machine.masker.mask,
         in_place=str(machine.in_place or ""),
+        mounts=machine.options.mounts if isinstance(opened.sandbox, DockerSandbox) else (),
         deadline=time.monotonic() + machine.job_timeout_s if machine.job_timeout_s else None,
         facts={"not_emulated": differs} if differs else {},
         remote_docker=opened.remote_docker,
@@ -221,6 +224,7 @@ def _prepare(run: JobRun, sandbox: Sandbox, wanted: Wanted) -> None:
         # Docker would take that of the first user with the ids, which may be root.
         run.builtin = {**run.builtin, "HOME": sandbox.home}
     if isinstance(sandbox, DockerSandbox):
+        refuse_covered(run.mounts, folder)
         sandbox.prepare(replace(wanted, folder="" if run.in_place else folder))
         run.empty_folder = folder if sandbox.has_empty_folder else ""
         return

@@ -5,13 +5,14 @@ from __future__ import annotations
 import posixpath
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from pipeline.config.model import Step
 from pipeline.errors import OrbyardError
+from pipeline.runner.container_spec import HostMount
 from pipeline.runner.environment import job_environment
 from pipeline.runner.model import JobSpec
 from pipeline.runner.project_memory import ProjectMemory
@@ -73,6 +74,7 @@ class JobRun:
         failed: whether a step has failed.
         background: the steps that run beside the others.
         in_place: the working tree itself, as the sandbox sees it, or "" where the job gets a copy.
+        mounts: what the job sees of the user's own files.
         deadline: when the job has to be over, as :func:`time.monotonic` counts, or None.
         before_step: called with each step, and its number from 0, before it is run.
         after_failure: called with a step that failed.
@@ -101,6 +103,7 @@ class JobRun:
     tty: bool = True
     background: list[Background] = field(default_factory=list)
     in_place: str = ""
+    mounts: Sequence[HostMount] = ()
     deadline: float | None = None
     before_step: Callable[[JobRun, Step, int], None] | None = None
     after_failure: Callable[[JobRun, Step], None] | None = None

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
+import posixpath
+
 from pipeline.config.model import Step
 from pipeline.runner.archive import open_archive
 from pipeline.runner.job_run import JobRun, Outcome, StepFailed
+from pipeline.runner.mount_check import refuse_overwritten
 from pipeline.runner.step_log import StepLog
 
 __all__ = ["checkout"]
 
 _BRANCHES_SHOWN = 20
-_MAY_RECEIVE = (
-    "/bin/sh",
-    "-c",
-    'mkdir -p "$1" && { [ -d "$1/.git" ] || [ -z "$(ls -A "$1")" ]; }',
-    "sh",
-)
+_WHAT_IS_THERE = ("/bin/sh", "-c", 'mkdir -p "$1" && { [ -d "$1/.git" ] || ls -A "$1"; }', "sh")
+"""Prints what a folder has, unless it is a repository."""
 
 
 def checkout(run: JobRun, step: Step, log: StepLog) -> Outcome:
@@ -27,7 +26,8 @@ def checkout(run: JobRun, step: Step, log: StepLog) -> Outcome:
             raise StepFailed
         log.say(f"the job works on {folder} itself: nothing is checked out")
         return Outcome(note="in place")
-    if folder != run.empty_folder and run.sandbox.capture([*_MAY_RECEIVE, folder])[0]:
+    refuse_overwritten(run.mounts, folder, run.snapshot.names)
+    if folder != run.empty_folder and not _may_receive(run, folder):
         log.say(
             f"Directory ({folder}) you are trying to checkout to is not empty and not a git repository"
         )
@@ -42,3 +42,10 @@ def checkout(run: JobRun, step: Step, log: StepLog) -> Outcome:
         shown = ", ".join(run.snapshot.branches[:_BRANCHES_SHOWN])
         log.say(f"Branches to compare with, as of the last `git fetch` in your clone: {shown}")
     return Outcome(note=f"{count} files")
+
+
+def _may_receive(run: JobRun, folder: str) -> bool:
+    code, printed = run.sandbox.capture([*_WHAT_IS_THERE, folder])
+    there = set(printed.decode(errors="replace").splitlines())
+    below = (posixpath.relpath(posixpath.normpath(mount.target), folder) for mount in run.mounts)
+    return not code and not there - {path.partition("/")[0] for path in below}

@@ -241,6 +241,33 @@ def test_what_only_circleci_has_is_told_at_the_end(checkout: Checkout) -> None:
     assert [word for word in ("address", "3d") if not any(word in line for line in told)] == []
 
 
+def test_nothing_is_checked_out_into_folders_of_this_machine(checkout: Checkout) -> None:
+    mine = checkout.store / "mine"
+    mine.mkdir(parents=True)
+    (mine / "note.txt").write_text("mine\n")
+    before = mine.stat()
+    for target in ("/root/project", "/root"):
+        done = checkout.build("- checkout", "-v", f"{mine}:{target}", image="PLAIN")
+        assert done.returncode == 2, done.stderr
+        assert f"--volume {mine}:{target} is where build has its working directory" in done.stderr
+    (checkout.folder / "lib").mkdir()
+    (checkout.folder / "lib" / "a.rb").write_text("a\n")
+    done = checkout.build("- checkout", "-v", f"{mine}:/root/project/lib", image="PLAIN")
+    assert done.returncode == 1
+    assert "is where `checkout` puts lib/a.rb, which would land in" in done.stderr
+    elsewhere = "docker: [{image: PLAIN, environment: {HOME: /srv/ci}}]"
+    checkout.write(f"version: 2.1\njobs: {{build: {{{elsewhere}, steps: [checkout]}}}}\n")
+    done = checkout.run("-v", f"{mine}:/srv/ci/project")
+    assert done.returncode == 1
+    assert "is where the job has its working directory, /srv/ci/project" in done.stderr
+    assert [path.name for path in mine.iterdir()] == ["note.txt"]
+    assert (mine.stat().st_uid, mine.stat().st_mode) == (before.st_uid, before.st_mode)
+    done = checkout.build(
+        "- checkout\n- run: cat deps/note.txt", "-v", f"{mine}:/root/project/deps", image="PLAIN"
+    )
+    assert done.returncode == 0, done.stderr
+
+
 def test_a_volume_of_this_machine_is_seen_in_containers(checkout: Checkout) -> None:
     shared = checkout.store / "shared"
     shared.mkdir(parents=True)
