@@ -456,6 +456,16 @@ def test_members_are_read_as_the_standard_library_wrote_them(
     ]
 
 
+@pytest.mark.parametrize("off_by", [1, -1, 256, 65_520, 65_521, 65_522, 2 * 65_521, 8 * 65_521])
+@pytest.mark.parametrize("name", ["a", "\udcff" * 90], ids=["small", "large"])
+def test_a_checksum_is_right_or_refused(target: Path, name: str, off_by: int) -> None:
+    tar = bytearray(tar_of((entry(name), b"x" * 600), format_=tarfile.GNU_FORMAT))
+    unpack(bytes(tar), target)
+    tar[148:156] = b"%07o\0" % (int(tar[148:154], 8) + off_by)
+    with pytest.raises(BrokenArchive, match="checksum"):
+        unpack(bytes(tar), target)
+
+
 # The compressed file
 
 
