@@ -28,6 +28,12 @@ _STOPPED = 130
 _KILLED = 137
 _REST_S = 5
 """Seconds in which what a program printed last is passed over, once it was ended."""
+_FOLDERS_AT_ONCE = 500
+_GIVE = (
+    'owner=$1; shift; for folder; do [ "$(stat -L -c %u "${folder%/*}/")" != "${owner%:*}" ] ||'
+    ' [ "$(stat -c %u "$folder")" != 0 ] || chown "$owner" "$folder"; done'
+)
+"""Gives a user what is root's in a folder that is the user's, and so could have been made by them."""
 _OOM_FILES = "/sys/fs/cgroup/memory.events /sys/fs/cgroup/memory/memory.oom_control"
 """Where cgroup v2 and v1 count the programs that were ended for want of memory."""
 
@@ -244,16 +250,40 @@ class DockerSandbox:
         if outward_links:
             # Handed over as one for /: the engine refuses links that lead out of the folder that an
             # archive is for.
-            folder, path = path.strip("/"), "/"
-            tar = joined([renamed(tar, lambda name: posixpath.join(folder, name), owner=owner)])
+            self._put_renamed(
+                "/", tar, lambda name: posixpath.join(path.strip("/"), name), owner=owner
+            )
         elif owner != (0, 0):
-            tar = joined([renamed(tar, lambda name: name, owner=owner)])
-        self.engine.put_archive(self.primary, path, self._until_stopped(tar))
+            self._put_renamed(path, tar, lambda name: name, owner=owner)
+        else:
+            self.engine.put_archive(self.primary, path, self._until_stopped(tar))
 
     def put_cache(self, tar: Iterable[bytes]) -> None:
         """Unpack a cache where it was, or where that is for this container's user."""
-        moved = renamed(tar, below_root(self.home), home_owner=(self.uid, self.gid))
-        self.engine.put_archive(self.primary, "/", self._until_stopped(joined([moved])))
+        self._put_renamed("/", tar, below_root(self.home), home_owner=(self.uid, self.gid))
+
+    def _put_renamed(
+        self,
+        path: str,
+        tar: Iterable[bytes],
+        rename: Callable[[str], str | None],
+        *,
+        owner: tuple[int, int] | None = None,
+        home_owner: tuple[int, int] | None = None,
+    ) -> None:
+        parents: list[str] = []
+        given = renamed(tar, rename, owner=owner, home_owner=home_owner, on_parent=parents.append)
+        self.engine.put_archive(self.primary, path, self._until_stopped(joined([given])))
+        self._give_folders(posixpath.join(path, name) for name in parents)
+
+    def _give_folders(self, folders: Iterable[str]) -> None:
+        """Let the job's user have those folders that the engine had to make: it makes them root's."""
+        if not self.uid:
+            return
+        made = sorted(name for name in folders if not f"{self.home}/".startswith(f"{name}/"))
+        for first in range(0, len(made), _FOLDERS_AT_ONCE):
+            some = made[first : first + _FOLDERS_AT_ONCE]
+            self._root([*_shell(_GIVE), "sh", f"{self.uid}:{self.gid}", *some])
 
     def _until_stopped(self, pieces: Iterable[bytes]) -> Iterator[bytes]:
         for piece in pieces:

@@ -44,6 +44,7 @@ def renamed(
     home_owner: tuple[int, int] | None = None,
     owner: tuple[int, int] | None = None,
     outward_links: bool = True,
+    on_parent: Callable[[str], None] | None = None,
 ) -> Iterator[bytes]:
     """Yield a tar's members under other names, without the end mark.
 
@@ -53,11 +54,12 @@ def renamed(
         home_owner: user and group of what is below ``~/``.
         owner: user and group of all of it.
         outward_links: whether to keep symbolic links that lead out of the tar.
+        on_parent: called with the new name of each folder that something is in and that is no member.
 
     Raises:
         BrokenArchive: it is no tar, or not a whole one.
     """
-    change = _Change(rename, owner, home_owner, outward_links)
+    change = _Change(rename, owner, home_owner, outward_links, on_parent)
     return gathered(_members(ByteStream(tar), change), _CHUNK)
 
 
@@ -69,6 +71,8 @@ class _Change:
     owner: tuple[int, int] | None
     home_owner: tuple[int, int] | None
     outward_links: bool
+    on_parent: Callable[[str], None] | None
+    _folders: set[str] = field(default_factory=set)
     _fields: dict[tuple[int, int], bytes] = field(default_factory=dict)
 
     def names_of(self, member: Member) -> tuple[str, str] | None:
@@ -83,7 +87,16 @@ class _Change:
             if renamed_target is None:
                 return None
             target = renamed_target
+        if self.on_parent is not None:
+            self._tell_of_parents(name, member.kind, self.on_parent)
         return name, target
+
+    def _tell_of_parents(self, name: str, kind: Kind, on_parent: Callable[[str], None]) -> None:
+        if kind is Kind.FOLDER:
+            self._folders.add(name)
+        while (name := name.rpartition("/")[0]) and name not in self._folders:
+            self._folders.add(name)
+            on_parent(name)
 
     def owner_of(self, member: Member) -> bytes | None:
         """Return the two fields of a member's new owner, or None where it keeps its own."""

@@ -211,6 +211,27 @@ workflows:
         assert checkout.steps(job)["look"]["lines"][-3:] == ["v", "h", "mine"]
 
 
+@pytest.mark.parametrize("image", ["IMAGE", "PLAIN"])
+def test_folders_on_the_way_to_what_is_restored_are_the_user_s(
+    checkout: Checkout, image: str
+) -> None:
+    done = checkout.build(
+        """
+        - run: |
+            mkdir -p ~/.npm/_cacache/a ~/project/vendor/bundle ~/mine
+            chmod 700 ~/mine; touch ~/.npm/_cacache/a/f ~/project/vendor/bundle/f ~/mine/f
+        - save_cache: {key: k, paths: [~/.npm/_cacache, vendor/bundle, ~/mine/f]}
+        - run: rm -r ~/.npm ~/project/vendor ~/mine/f
+        - restore_cache: {key: k}
+        - run: touch ~/.npm/log vendor/other ~/mine/g ~/.npm/_cacache/a/f
+        - run: {name: modes, command: "stat -c %a ~/.npm ~/mine"}
+        """,
+        image=image,
+    )
+    assert done.returncode == 0, done.stderr
+    assert checkout.steps()["modes"]["lines"][-2:] == ["755", "700"]
+
+
 def test_a_cache_is_kept_after_a_success_unless_it_says_otherwise(checkout: Checkout) -> None:
     checkout.build(
         """

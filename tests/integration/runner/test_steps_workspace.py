@@ -218,3 +218,28 @@ workflows:
     done = checkout.run()
     assert done.returncode == 0, done.stderr
     assert checkout.steps("attach")["look"]["lines"][-3:] == ["100", "circleci", "root"]
+
+
+def test_folders_on_the_way_to_what_is_attached_are_the_user_s(checkout: Checkout) -> None:
+    checkout.write("""
+version: 2.1
+jobs:
+  first:
+    docker: [image: PLAIN]
+    steps:
+      - run: mkdir -p out/a/b && touch out/a/b/f
+      - persist_to_workspace: {root: out, paths: [a/b/f]}
+  second:
+    docker: [image: IMAGE]
+    steps:
+      - attach_workspace: {at: ~/project}
+      - attach_workspace: {at: /tmp/layers}
+      - run: touch a/other a/b/other /tmp/layers/a/other && echo more > a/b/f
+workflows:
+  main:
+    jobs:
+      - first
+      - second: {requires: [first]}
+""")
+    done = checkout.run()
+    assert done.returncode == 0, done.stderr

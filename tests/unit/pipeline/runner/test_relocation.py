@@ -141,6 +141,26 @@ def test_what_is_left_out_takes_its_data_along() -> None:
     assert [one.name for one in read(b"".join(kept) + END_OF_TAR)] == ["~/a", "~/c"]
 
 
+def test_folders_that_are_not_in_the_tar_are_told_once() -> None:
+    tar = tar_of(
+        member("~/.npm/_cacache/one"),
+        member("~/.npm/_cacache/two"),
+        member("~/project/vendor", tarfile.DIRTYPE),
+        member("~/project/vendor/three"),
+        member("~/left/out"),
+        format_=tarfile.PAX_FORMAT,
+    )
+    told: list[str] = []
+    list(
+        renamed(
+            [tar],
+            lambda name: None if "left" in name else f"home/{name[2:]}",
+            on_parent=told.append,
+        )
+    )
+    assert told == ["home/.npm/_cacache", "home/.npm", "home", "home/project"]
+
+
 def test_what_docker_s_engine_sends_of_a_long_name_is_read() -> None:
     """POSIX splits a name of up to 256 bytes over two fields."""
     made = member("~/" + "folder/" * 14 + "file-with-a-name.rb")
