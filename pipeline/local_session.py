@@ -19,7 +19,7 @@ from pipeline.errors import InvalidInput
 from pipeline.local_continuation import SetupPhase, keep_continuation, with_revision
 from pipeline.local_options import LocalOptions
 from pipeline.local_resume import options_to_keep
-from pipeline.run_executors import SharedEngine, clear_left_over, executor_options, make_scratch
+from pipeline.run_executors import clear_left_over, executor_options, make_scratch
 from pipeline.runner.continuation_api import Continuation
 from pipeline.runner.debug_shell import DebugShell
 from pipeline.runner.durations import parse_duration
@@ -42,6 +42,7 @@ from pipeline.runner.store import Store, hash_name
 from pipeline.runner.teardown import Teardown
 from pipeline.runner.test_results import CaseResult
 from pipeline.runner.view import View, open_view
+from pipeline.shared_engine import SharedEngine
 from pipeline.store_opening import open_store, project_name, store_folder
 
 if TYPE_CHECKING:
@@ -145,7 +146,7 @@ def _open(
         file.write("*\n")
     undo.callback(cancel.set)
     teardown = Teardown()
-    undo.callback(_finish, run, teardown)
+    undo.callback(_finish, run, teardown, engine)
     view = open_view(run.console, options.view, quiet=options.quiet)
     undo.enter_context(store.hold_run(record.id, folder))
     undo.enter_context(running(folder))
@@ -166,9 +167,16 @@ def _open(
     )
 
 
-def _finish(run: Run, teardown: Teardown) -> None:
+def _finish(run: Run, teardown: Teardown, engine: SharedEngine) -> None:
     """Wait until the last jobs' containers are removed; by then the view is closed."""
-    if not teardown.wait():
+    is_done = teardown.wait(gives_up=engine.hangs)
+    if engine.is_hung:
+        run.console.warning(
+            f"the Docker engine at {engine.name} has stopped to answer, and may still have containers of"
+            " this run",
+            hint="start it again; the next run removes them",
+        )
+    elif not is_done:
         run.console.warning("the engine did not remove all containers; the next run does")
 
 
@@ -292,6 +300,8 @@ class _Session:
             groups=SerialGroups(self._project_folder("serial"), self.record.id),
             forget=lambda job: self.store.forget_layers(self.record.id, job),
             mask=self.run.console.masker.mask,
+            abandon=lambda: self.engine.abandon(self.record.id),
+            gives_up=self.engine.hangs,
         )
 
     @property

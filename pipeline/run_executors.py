@@ -5,15 +5,13 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import threading
-from collections.abc import Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.ci_options import ci_settings
-from pipeline.errors import InvalidInput, OrbyardError
+from pipeline.errors import InvalidInput
 from pipeline.runner.container_spec import HostMount
 from pipeline.runner.executor_options import ExecutorOptions
 from pipeline.runner.host_processes import end_left_over_processes
@@ -24,9 +22,8 @@ from pipeline.runner.short_folders import clear_short_folders
 
 if TYPE_CHECKING:
     from pipeline.command import Run
-    from pipeline.runner.engine import ContainerEngine
 
-__all__ = ["SharedEngine", "clear_left_over", "executor_options", "make_scratch", "place_options"]
+__all__ = ["clear_left_over", "executor_options", "make_scratch", "place_options"]
 
 _PLATFORM = re.compile(r"[a-z0-9]+/[a-z0-9_]+(/[a-z0-9]+)?\Z")
 _OWNER_FILE = "owner"
@@ -114,40 +111,6 @@ def _mount(cwd: Path, text: str) -> HostMount:
             hint="name a file or folder that is there; what jobs are to keep goes into caches",
         )
     return HostMount(os.fspath(path.resolve()), target, mode == "ro")
-
-
-class SharedEngine:
-    """Connects to Docker when a job first needs it."""
-
-    def __init__(self, environ: Mapping[str, str]) -> None:
-        self._environ = environ
-        self._lock = threading.Lock()
-        self._found: ContainerEngine | None = None
-
-    def __call__(self) -> ContainerEngine:
-        """Return the engine.
-
-        Raises:
-            Unavailable: none answers.
-        """
-        from pipeline.runner.engine import open_engine
-
-        with self._lock:
-            if self._found is None:
-                self._found = open_engine(self._environ)
-                self._found.remove_left_over()
-            return self._found
-
-    def abandon(self, run_id: str) -> None:
-        """Remove what jobs of a run still have that nobody waits for."""
-        if self._found is not None:
-            with suppress(OrbyardError):
-                self._found.remove_left_over(run_id)
-
-    def close(self) -> None:
-        """Close the connection, if there is one."""
-        if self._found is not None:
-            self._found.close()
 
 
 def make_scratch(folder: Path) -> Path:

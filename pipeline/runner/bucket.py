@@ -10,7 +10,6 @@ import contextlib
 import os
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.util import find_spec
@@ -20,6 +19,7 @@ from typing import Any, BinaryIO
 from pipeline.errors import Interrupted, Unavailable, excerpt
 from pipeline.retry import Backoff, retrying
 from pipeline.runner.bucket_address import BucketAddress
+from pipeline.runner.workers import Workers
 
 __all__ = ["Bucket", "BucketError", "BucketObject", "check_installed"]
 
@@ -137,7 +137,7 @@ class Bucket:
         def fetch(part: tuple[int, int]) -> None:
             retrying(lambda: self._fetch_part(found, part, descriptor), backoff=Backoff(3))
 
-        with ThreadPoolExecutor(_AT_ONCE, "download") as pool:
+        with Workers(_AT_ONCE, "download") as pool:
             _all_or_none(pool, fetch, _parts(found.size_bytes))
 
     def upload(self, name: str, file: BinaryIO, metadata: Mapping[str, str]) -> bool:
@@ -209,7 +209,7 @@ class Bucket:
 
         try:
             parts = list(enumerate(_parts(os.fstat(file.fileno()).st_size), 1))
-            with ThreadPoolExecutor(_AT_ONCE, "upload") as pool:
+            with Workers(_AT_ONCE, "upload") as pool:
                 sent = _all_or_none(pool, send, parts)
             s3.complete_multipart_upload(
                 **named, UploadId=upload, MultipartUpload={"Parts": sent}, **condition
@@ -281,6 +281,11 @@ class Bucket:
     ) -> BucketError:
         return BucketError(f"{self.address}: {what}: {why}", code=code, hint=hint)
 
+    @property
+    def is_cancelled(self) -> bool:
+        """Whether the run was stopped, so that nobody should wait for long."""
+        return self._cancelled()
+
     def _stop_if_cancelled(self) -> None:
         if self._cancelled():
             raise Interrupted("the run was stopped")
@@ -321,11 +326,12 @@ def _parts(size: int) -> list[tuple[int, int]]:
     return [(start, min(length, size - start)) for start in range(0, size, length)]
 
 
-def _all_or_none(pool: ThreadPoolExecutor, do: Callable[[Any], Any], items: list[Any]) -> list[Any]:
+def _all_or_none(pool: Workers, do: Callable[[Any], Any], items: list[Any]) -> list[Any]:
     """Return what ``do`` makes of each item; after the first failure nothing more is begun."""
     futures = [pool.submit(do, item) for item in items]
     try:
         return [future.result() for future in futures]
     except BaseException:
-        pool.shutdown(wait=False, cancel_futures=True)
+        for future in futures:
+            future.cancel()
         raise

@@ -100,6 +100,14 @@ class ContainerEngine:
         self.sees_this_machine = endpoint.socket is not None
         """Whether folders of this machine may be seen in containers; corrected where that fails."""
 
+    def answers(self, timeout_s: float) -> bool:
+        """Return whether the engine answers in time; it does so whatever else it is busy with."""
+        try:
+            self._client.get(self._client._url("/_ping"), timeout=timeout_s)
+        except (*_CUT_OFF, docker.errors.DockerException):
+            return False
+        return True
+
     @cached_property
     def _info(self) -> dict[str, Any]:
         with _wrapped("the engine cannot be asked"):

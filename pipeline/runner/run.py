@@ -6,7 +6,6 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -21,11 +20,15 @@ from pipeline.runner.plan import PlannedWorkflow
 from pipeline.runner.record import JobRecord, RunRecord
 from pipeline.runner.serial_groups import SerialGroups
 from pipeline.runner.view import View
+from pipeline.runner.workers import Workers
 
 __all__ = ["RunRequest", "Runner"]
 
 _POLL_S = 0.5
 """How often is looked whether the run was stopped, and whether a serial group is free."""
+
+_LAST_WAIT_S = 5.0
+"""Seconds for jobs to take note that their containers are gone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,8 @@ class RunRequest:
         forget: called with a job as :meth:`JobSpec.of_workflow` names it, when it starts once more in a
             rerun: what it has persisted is to go.
         mask: hides secrets in what the record says.
+        abandon: removes what jobs still have that are not waited for.
+        gives_up: asked while a run that was stopped waits for its jobs; True where they may never end.
     """
 
     record: RunRecord
@@ -57,6 +62,8 @@ class RunRequest:
     groups: SerialGroups | None = None
     forget: Callable[[str], None] = lambda _job: None
     mask: Callable[[str], str] = str
+    abandon: Callable[[], None] = lambda: None
+    gives_up: Callable[[], bool] = lambda: False
 
 
 class Runner:
@@ -72,7 +79,7 @@ class Runner:
         self.journal = Journal(request.folder, request.record, view)
         self._folders = _Folders(request.folder / "jobs")
         self._events: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
-        self._pool = ThreadPoolExecutor(request.at_once, "job")
+        self._workers = Workers(request.at_once, "job")
         self._flows: list[Flow] = []
 
     def __enter__(self) -> Runner:
@@ -82,9 +89,9 @@ class Runner:
         try:
             if kind is not None:
                 self._view.stopping()
-                # Leaving the pool waits for what runs: it has to be told to end first.
+                # What runs is waited for: it has to be told to end first.
                 self._request.cancel.set()
-            self._pool.shutdown()
+            self._end_jobs(is_stopped=kind is not None)
         finally:
             if kind is not None:
                 self._settle()
@@ -92,6 +99,16 @@ class Runner:
                 self._request.groups.close()
             stopped = kind is not None and issubclass(kind, (Interrupted, KeyboardInterrupt))
             self.journal.close(stopped=stopped, broken_off=kind is not None and not stopped)
+
+    def _end_jobs(self, *, is_stopped: bool) -> None:
+        """Wait for what runs; where somebody does not want to wait, take away what it runs in."""
+        try:
+            self._workers.close(gives_up=self._request.gives_up if is_stopped else lambda: False)
+        except BaseException:  # a second Ctrl-C
+            self._request.abandon()
+            deadline = time.monotonic() + _LAST_WAIT_S
+            self._workers.close(gives_up=lambda: time.monotonic() > deadline)
+            raise
 
     @property
     def record(self) -> RunRecord:
@@ -177,7 +194,7 @@ class Runner:
             else:
                 self._events.put(lambda: then(result))
 
-        self._pool.submit(work)
+        self._workers.submit(work)
 
     def ask(self, name: str, then: Callable[[bool | None], None]) -> None:
         """Ask for an approval, and call ``then`` with the answer in the run's thread."""

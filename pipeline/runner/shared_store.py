@@ -18,7 +18,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
-from pipeline.errors import InvalidInput, WorkFailed
+from pipeline.errors import Interrupted, InvalidInput, WorkFailed
 from pipeline.runner.archive import Archive, OpenArchive, check_archive
 from pipeline.runner.bucket import Bucket, BucketError, BucketObject
 from pipeline.runner.bucket_records import (
@@ -31,12 +31,15 @@ from pipeline.runner.bucket_records import (
 )
 from pipeline.runner.cache_entry import AlreadyThere, CacheEntry, check_key
 from pipeline.runner.store import Store
+from pipeline.runner.workers import Left, call_or_leave
 from pipeline.sizes import format_size
 
 __all__ = ["SharedCache", "SharedStore"]
 
 T = TypeVar("T")
 _REFUSED = {"AccessDenied", "AllAccessDisabled", "403"}
+_GRACE_S = 5.0
+"""Seconds that a run which was stopped leaves the bucket: to answer, or to forget half of an upload."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +81,7 @@ class SharedStore(Store):
         self._user = user
         self._trouble = threading.Lock()
         self._is_down = self._is_read_only = False
+        self._stopped_at: float | None = None
         self._passed_over: set[str] = set()
         self._fetching: dict[str, threading.Lock] = {}
 
@@ -295,12 +299,22 @@ class SharedStore(Store):
                 f" `orbyard ci.cache.rm --bucket '{key}'` removes it"
             )
 
+    def _leaves(self) -> bool:
+        """Return whether a call is to be left alone: the run was stopped, and the bucket takes its time."""
+        if not self._bucket.is_cancelled:
+            return False
+        self._stopped_at = self._stopped_at or time.monotonic()
+        return time.monotonic() - self._stopped_at > _GRACE_S
+
     def _ask(self, call: Callable[[], T], otherwise: T) -> T:
         """Return ``call()``; after the first time that the bucket fails nobody asks it again."""
         if self._is_down:
             return otherwise
         try:
-            return call()
+            return call_or_leave(call, self._leaves)
+        except Left:
+            self._is_down = True
+            raise Interrupted("the run was stopped") from None
         except BucketError as error:
             with self._trouble:
                 first, self._is_down = not self._is_down, True

@@ -11,6 +11,7 @@ __all__ = ["Teardown"]
 _LONGEST_S = 60.0
 """Seconds that a run waits at its end. An engine that does not answer is not to hold it for ever: the next
 run removes what is left."""
+_LOOK_S = 0.2
 
 
 class Teardown:
@@ -36,11 +37,21 @@ class Teardown:
         except Exception:  # in a thread nobody would catch it; whoever waits is told
             self._has_failed = True
 
-    def wait(self, longest_s: float = _LONGEST_S) -> bool:
-        """Wait for all of it, and say whether all is done, and nothing failed."""
+    def wait(
+        self, longest_s: float = _LONGEST_S, *, gives_up: Callable[[], bool] = lambda: False
+    ) -> bool:
+        """Wait for all of it, and say whether all is done, and nothing failed.
+
+        Args:
+            longest_s: seconds after which nobody waits any more.
+            gives_up: asked again and again; True ends the waiting.
+        """
         deadline = time.monotonic() + longest_s
         with self._lock:
             threads = list(self._threads)
         for thread in threads:
-            thread.join(max(0.0, deadline - time.monotonic()))
+            while thread.is_alive() and time.monotonic() < deadline:
+                thread.join(min(_LOOK_S, longest_s))
+                if thread.is_alive() and gives_up():
+                    return False
         return not (self._has_failed or any(thread.is_alive() for thread in threads))

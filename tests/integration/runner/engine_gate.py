@@ -28,6 +28,7 @@ class Gate:
         self._lock = threading.Lock()
         self.reached = threading.Event()
         self.released = threading.Event()
+        self.frozen = threading.Event()
         self._server = socket.socket(socket.AF_UNIX)
         self._server.bind(str(path))
         self._server.listen(32)
@@ -53,6 +54,8 @@ class Gate:
                 if (found := _HEAD.match(data)) and self._is_the_one(found[1].decode()):
                     held.set()
                     self.reached.set()
+                if self.frozen.is_set():
+                    self.released.wait(600)
                 engine.sendall(data)
         with suppress(OSError):
             engine.shutdown(socket.SHUT_WR)
@@ -67,12 +70,16 @@ class Gate:
     def _answers(self, client: socket.socket, engine: socket.socket, held: threading.Event) -> None:
         with suppress(OSError), client, engine:
             while data := engine.recv(65536):
-                if held.is_set():
-                    self.released.wait(60)
+                if held.is_set() or self.frozen.is_set():
+                    self.released.wait(60 if held.is_set() else 600)
                 client.sendall(data)
             # Closing alone says nothing to the other side as long as a thread reads.
             client.shutdown(socket.SHUT_RDWR)
             engine.shutdown(socket.SHUT_RDWR)
+
+    def freeze(self) -> None:
+        """Answer nothing more, as an engine that was stopped (SIGSTOP): who connects is kept waiting."""
+        self.frozen.set()
 
     def close(self) -> None:
         """Let everything through, and take no more."""

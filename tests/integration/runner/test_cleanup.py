@@ -152,6 +152,56 @@ def test_nothing_is_left_of_a_step_that_runs(
     assert left(docker_engine, checkout) == []
 
 
+@pytest.mark.parametrize("job", ["step", "services", "dind"])
+def test_an_engine_that_hangs_is_not_waited_for(
+    checkout: Checkout, docker_engine: Any, gate: Callable[[str, int], Gate], job: str
+) -> None:
+    image = make_docker_image(docker_engine)
+    (checkout.folder / "orbyard.yml").write_text(
+        f"ci: {{remote_docker: dind, dind_image: '{image}'}}\n"
+    )
+    checkout.write("""
+version: 2.1
+jobs:
+  step: {docker: [{image: PLAIN}], steps: [run: echo has begun; sleep 600]}
+  services:
+    docker: [{image: PLAIN}, {image: PLAIN, name: db, command: [sleep, "600"]}]
+    steps: [run: echo has begun; sleep 600]
+  dind: {docker: [{image: PLAIN}], steps: [setup_remote_docker, run: echo has begun; sleep 600]}
+  quick: {docker: [{image: PLAIN}], steps: [run: echo fine]}
+""")
+    held = gate("nothing", 1)
+    run = start(checkout, "--job", job, DOCKER_HOST=f"unix://{checkout.folder.parent}/engine.sock")
+    logs = checkout.folder / ".orbyard" / "runs"
+    wait_until(
+        lambda: any("has begun\n" in p.read_text() for p in logs.glob(f"*/jobs/{job}/*.log")),
+        lambda: printed(checkout),
+    )
+    held.freeze()
+    run.send_signal(signal.SIGINT)
+    assert run.wait(timeout=30) == 130, printed(checkout)
+    assert "has stopped to answer, and may still have containers of this run" in printed(checkout)
+    assert "the next run removes them" in printed(checkout)
+    assert "Traceback" not in printed(checkout)
+    assert checkout.record()["status"] == "canceled"
+    assert left(docker_engine, checkout)
+    assert checkout.run("--job", "quick").returncode == 0
+    assert left(docker_engine, checkout) == []
+
+
+def test_an_engine_that_hangs_before_anything_is_run_is_not_waited_for(
+    checkout: Checkout, docker_engine: Any, gate: Callable[[str, int], Gate]
+) -> None:
+    checkout.write(CONFIG)
+    held = gate("containers/json", 1)
+    run = start(checkout, DOCKER_HOST=f"unix://{checkout.folder.parent}/engine.sock")
+    wait_until(held.reached.is_set, lambda: printed(checkout))
+    held.freeze()
+    run.send_signal(signal.SIGINT)
+    assert run.wait(timeout=30) == 130, printed(checkout)
+    assert "Traceback" not in printed(checkout)
+
+
 def test_nothing_is_left_when_the_terminal_is_closed(
     checkout: Checkout, docker_engine: Any
 ) -> None:

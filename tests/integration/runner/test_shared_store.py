@@ -5,11 +5,15 @@ from __future__ import annotations
 import io
 import json
 import os
+import signal
 import subprocess
 import sys
 import tarfile
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -396,3 +400,59 @@ def test_a_project_can_do_without_boto3_until_it_names_a_bucket(
     refused = alice.cached()
     assert refused.returncode == 3
     assert "pip install 'orbyard[s3]'" in refused.stderr
+
+
+@contextmanager
+def silent_service(method: str) -> Iterator[tuple[str, threading.Event]]:
+    """A service that has nothing, and never answers one kind of requests; it tells when one has come."""
+    come, over = threading.Event(), threading.Event()
+
+    class Handler(BaseHTTPRequestHandler):
+        def handle_one_request(self) -> None:
+            self.raw_requestline = self.rfile.readline()
+            if not self.raw_requestline or not self.parse_request():
+                self.close_connection = True
+                return
+            if self.command == method:
+                come.set()
+                over.wait(60)
+            self.send_response(404)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+            return
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        server.daemon_threads = True
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}", come
+        finally:
+            over.set()
+            server.shutdown()
+
+
+@pytest.mark.parametrize("method", ["HEAD", "PUT"])
+def test_a_bucket_that_is_silent_does_not_hold_up_a_run_that_is_stopped(
+    alice: Laptop, method: str
+) -> None:
+    pytest.importorskip("boto3")
+    with silent_service(method) as (endpoint, come):
+        (alice.checkout.folder / "orbyard.yml").write_text(
+            f"ci: {{store: 's3://acme/ci', store_endpoint: '{endpoint}'}}\n"
+        )
+        alice.checkout.write("""
+version: 2.1
+jobs:
+  build:
+    machine: true
+    steps: [run: echo x > file, save_cache: {key: one, paths: [file]}]
+""")
+        run = alice.start()
+        assert come.wait(60)
+        run.send_signal(signal.SIGINT)
+        _, err = run.communicate(timeout=15)
+        assert run.returncode == 130, err
+        assert "Traceback" not in err
+        assert alice.checkout.statuses() == {"build": "canceled"}

@@ -30,6 +30,7 @@ class MemoryBucket:
         self.clock = clock
         self.failure: BucketError | None = None
         self.refuses_writing = False
+        self.is_cancelled = False
         self.calls: list[str] = []
         self.before_upload: Callable[[], None] = lambda: None
 

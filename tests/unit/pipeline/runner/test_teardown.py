@@ -36,3 +36,11 @@ def test_what_fails_is_told_at_the_end(capfd: pytest.CaptureFixture[str]) -> Non
     teardown.later(lambda: broken["container"])
     assert not teardown.wait()
     assert "Traceback" not in capfd.readouterr().err
+
+
+def test_nobody_waits_longer_for_what_is_given_up() -> None:
+    teardown, never = Teardown(), threading.Event()
+    teardown.later(never.wait)
+    asked = iter([False, True])
+    assert not teardown.wait(gives_up=lambda: next(asked))
+    never.set()
