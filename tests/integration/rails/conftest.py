@@ -12,7 +12,13 @@ import pytest
 
 from orbs.rails.engine import open_engine
 from pipeline.docker_endpoint import find_endpoint
-from tests.integration.rails.support import BASE_IMAGE, App, CountingEngine, base_environ
+from tests.integration.rails.support import (
+    BASE_IMAGE,
+    TEST_LABEL,
+    App,
+    CountingEngine,
+    base_environ,
+)
 
 
 @pytest.fixture
@@ -27,8 +33,11 @@ def app(tmp_path: Path, engine: CountingEngine) -> Iterator[App]:
     """An app with a builder image's Dockerfile and one lockfile; no installer yet."""
     name = f"test-{uuid.uuid4().hex[:8]}"
     made = App(tmp_path / name, base_environ(tmp_path / "home"))
-    # The name in the Dockerfile keeps the tests' images apart.
-    made.write("deploy/Dockerfile.builder", f"FROM {BASE_IMAGE}\nENV APP={name}\nWORKDIR /app\n")
+    # The name in the Dockerfile keeps the tests' images apart, and tells what a failed build leaves.
+    made.write(
+        "deploy/Dockerfile.builder",
+        f"FROM {BASE_IMAGE}\nLABEL {TEST_LABEL}={name}\nENV APP={name}\nWORKDIR /app\n",
+    )
     made.write("lock", "one\n")
     try:
         yield made

@@ -61,6 +61,10 @@ class Watched(io.StringIO):
         assert seen, f"{words!r} never came:\n{self.getvalue()}"
 
 
+TEST_LABEL = "orbyard-test.app"
+"""The label of all images that are built of an app's own Dockerfile, finished or not."""
+
+
 @dataclass
 class App:
     """An app in a folder of its own name, so that its volumes and images are its own too."""
@@ -127,12 +131,18 @@ class App:
             engine.remove_container(container)
         for volume in self.volumes(engine):
             engine.remove_volume(volume)
-        for image in engine.list_images(f"{LABEL_PREFIX}project={self.name}"):
-            try:
-                engine.remove_image(image.id, force=True)
-            except EngineError as error:
-                if error.status != 409:
-                    raise
+        for label in (f"{LABEL_PREFIX}project", TEST_LABEL):
+            remove_images(engine, f"{label}={self.name}")
+
+
+def remove_images(engine: Engine, label: str) -> None:
+    """Remove the images with a label, also those that have lost their names."""
+    for image in engine.list_images(label):
+        try:
+            engine.remove_image(image.id, force=True)
+        except EngineError as error:
+            if error.status not in (404, 409):  # gone with another one, or in use
+                raise
 
 
 def read_volume(engine: Engine, volume: str, path: str) -> str:

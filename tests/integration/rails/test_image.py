@@ -11,6 +11,7 @@ import pytest
 from orbs.rails.build import Build
 from orbs.rails.push import push_image
 from pipeline.errors import InvalidInput, OrbyardError, WorkFailed
+from tests.integration.rails.support import remove_images
 
 COMMAND = "mkdir -p made/deps/lib; cp lock made/deps/lib/lock"
 INSTALLER = f'copying: {{lockfile: lock, path: made/deps, command: "{COMMAND}"}}'
@@ -35,6 +36,10 @@ def rails(app, engine):
     yield app
     for name in names(engine, app):
         engine.remove_image(name, force=True)
+    head = ["git", "-C", str(app.root), "rev-parse", "HEAD"]
+    revision = subprocess.run(head, capture_output=True, text=True, check=True).stdout.strip()
+    # One that was built anew has taken the name.
+    remove_images(engine, f"org.opencontainers.image.revision={revision}")
 
 
 def commit(app) -> None:

@@ -7,11 +7,14 @@ import io
 import ssl
 import tarfile
 from collections.abc import Mapping
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from tests.conftest import missing
 
+_KEPT_FOR = timedelta(hours=6)
 _FOLDER = Path(__file__).parent / "images"
 _PROJECT = Path(__file__).resolve().parents[3]
 
@@ -41,11 +44,24 @@ def _build(engine: Any, name: str, files: Mapping[str, bytes]) -> str:
     tag = f"orbyard-test/{name}:{hashlib.sha256(context).hexdigest()[:12]}"
     if engine.images.list(name=tag):
         return tag
+    _remove_old(engine, f"orbyard-test/{name}")
     try:
         engine.images.build(fileobj=io.BytesIO(context), custom_context=True, tag=tag, rm=True)
     except (docker.errors.BuildError, docker.errors.APIError) as error:
         missing(f"the image {name} cannot be built: {error}")
     return tag
+
+
+def _remove_old(engine: Any, repository: str) -> None:
+    """Remove images of other files, unless another checkout's tests may be using them."""
+    import docker.errors
+
+    for image in engine.images.list(name=repository):
+        made = datetime.fromisoformat(image.attrs["Created"][:19]).replace(tzinfo=UTC)
+        if datetime.now(UTC) - made > _KEPT_FOR:
+            for tag in image.tags:
+                with suppress(docker.errors.APIError):  # it is in use, or gone
+                    engine.images.remove(tag)
 
 
 def _packed(files: Mapping[str, bytes]) -> bytes:

@@ -101,8 +101,13 @@ def test_a_container_that_ends_before_its_services_start_is_named(checkout: Chec
 
 
 def test_an_image_without_a_shell_is_named(checkout: Checkout, docker_engine: Any) -> None:
-    docker_engine.images.client.api.import_image(src=b"\0" * 1024, repository="orbyard-test/empty")
-    done = job(checkout, "[{image: 'orbyard-test/empty:latest'}]", "[run: echo]")
+    name = f"orbyard-test/empty:{os.getpid()}"
+    repository, _, tag = name.partition(":")
+    docker_engine.api.import_image(src=b"\0" * 1024, repository=repository, tag=tag)
+    try:
+        done = job(checkout, f"[{{image: '{name}'}}]", "[run: echo]")
+    finally:
+        docker_engine.images.remove(name, force=True)
     assert done.returncode == 1
     assert "/bin/sh" in done.stderr
 
