@@ -25,7 +25,14 @@ from pipeline.runner.container_spec import (
 from pipeline.runner.docker_daemon import Daemon
 from pipeline.runner.docker_sandbox import DockerSandbox
 from pipeline.runner.environment import environment_text
-from pipeline.runner.first_process import FACTS, Wanted, first_process, is_whole, read_facts
+from pipeline.runner.first_process import (
+    FACTS,
+    Wanted,
+    first_process,
+    is_whole,
+    read_facts,
+    without_facts,
+)
 from pipeline.runner.owner import OWNER_LABEL, RUN_LABEL, this_process
 from pipeline.runner.resources import Resources
 from pipeline.runner.services import Services, shared_ports
@@ -47,8 +54,8 @@ _NO_EXEC = "exec format error"
 """The kernel's words for a program of another processor, as the engine passes them on."""
 
 
-class _NoShell(WorkFailed):
-    """The primary container runs, and cannot run a shell."""
+class _NoFacts(WorkFailed):
+    """The primary container runs, and does not tell of itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,7 +250,8 @@ def _learn(sandbox: DockerSandbox, told: Iterator[bytes]) -> None:
         _, printed = sandbox.capture(FACTS)
         facts = read_facts(printed)
     if facts is None:
-        raise _NoShell(" ".join(printed.decode(errors="replace").splitlines()[-5:]))
+        words = without_facts(printed.decode(errors="replace").splitlines())
+        raise _NoFacts(" ".join(words[-5:]))
     sandbox.take(facts)
 
 
@@ -253,11 +261,11 @@ def _not_up(
     """Return what is wrong with the primary container, where it is that and not a service."""
     state = sandbox.engine.state(sandbox.primary)
     if state is None or state.running:
-        if not isinstance(error, _NoShell):
+        if not isinstance(error, _NoFacts):
             return error
         return WorkFailed(
-            f"the container of {image.image} has no /bin/sh: {error.message}",
-            hint="steps need a shell: use an image that has one",
+            f"the container of {image.image} does not tell who its user is: {error.message}",
+            hint="steps need a shell, /bin/sh, with `id` and `mkdir`: use an image that has them",
         )
     if printed := sandbox.last_output():
         note("\n".join([f"{image.image} printed:", *(f"| {line}" for line in printed[-8:])]))

@@ -24,12 +24,17 @@ __all__ = [
 _MARK = "orbyard-facts"
 _END = "orbyard-facts-end"
 
-FACTS = (
-    "/bin/sh",
-    "-c",
-    f'printf "%s\\n" {_MARK} "$HOME" "$(id -u)" "$(id -g)" "$PATH";'
-    f" test -x /bin/bash && echo bash; echo {_END}",
-)
+_USUAL = "PATH=$PATH:/usr/local/bin:/usr/bin:/bin"
+"""For the programs used here: what an image has for a PATH may lead nowhere."""
+_TELL = f"""
+p=$PATH
+{_USUAL}
+u=$(id -u) g=$(id -g)
+printf "%s\\n" {_MARK} "$HOME" "$u" "$g" "$p"
+test -x /bin/bash && echo bash
+"""
+
+FACTS = ("/bin/sh", "-c", f"{_TELL}echo {_END}")
 """A program that prints the facts."""
 
 _PREPARE = """
@@ -51,13 +56,15 @@ prepare() {
 _STAY = f"""
 cd /
 trap 'exit 0' TERM INT
-u=$(id -u) g=$(id -g) d=$1
+{_TELL}
+d=$1
 case $d in "~") d=$HOME ;; "~/"*) d=$HOME/${{d#??}} ;; esac
-printf "%s\\n" {_MARK} "$HOME" "$u" "$g" "$PATH"
-test -x /bin/bash && echo bash
-[ "$u" != 0 ] || [ -n "$4" ] || {{ prepare "$d" "$2" "$3" "$u:$g" 2> /dev/null && echo prepared; }}
+[ "$u" != 0 ] || {{ prepare "$d" "$2" "$3" "$u:$g" 2> /dev/null && echo prepared; }}
 echo {_END}
-while :; do sleep 3600 & wait $!; done
+while :; do
+  sleep 3600 & wait $!
+  [ $? != 127 ] || exit 127
+done
 """
 
 
@@ -115,7 +122,7 @@ def preparation(wanted: Wanted, owner: str) -> tuple[str, ...]:
         owner: whose the folder will be, as ``uid:gid``.
     """
     words = (wanted.folder, wanted.programs, wanted.where_missing, owner)
-    return ("/bin/sh", "-c", f'{_PREPARE}prepare "$@"', "sh", *words)
+    return ("/bin/sh", "-c", f'{_USUAL}\n{_PREPARE}prepare "$@"', "sh", *words)
 
 
 def is_whole(printed: bytes) -> bool:
@@ -144,11 +151,11 @@ def read_facts(printed: bytes) -> Facts | None:
 
 
 def without_facts(lines: Iterable[str]) -> list[str]:
-    """Return a container's last output without the facts, which are no news to anybody."""
+    """Return a container's output without the facts, which are no news to anybody."""
     kept: list[str] = []
     for line in lines:
         if line == _END:
-            kept.clear()
+            del kept[kept.index(_MARK) if _MARK in kept else 0 :]
         else:
             kept.append(line)
     return kept

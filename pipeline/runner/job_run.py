@@ -137,8 +137,9 @@ class JobRun:
 
     @property
     def configured_directory(self) -> str:
-        """The working directory that the job would have with a copy of the files."""
-        return posixpath.normpath(self.expand(self.spec.job.working_directory or DEFAULT_FOLDER))
+        """The working directory that the job would have with a copy of the files, absolute."""
+        written = self.expand(self.spec.job.working_directory or DEFAULT_FOLDER)
+        return posixpath.normpath(posixpath.join("/", written))
 
     def expand(self, path: str) -> str:
         """Return a path with ``~`` replaced; a relative one stays relative."""

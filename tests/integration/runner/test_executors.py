@@ -57,6 +57,53 @@ def test_the_first_image_s_own_entrypoint_and_command_are_not_run(
     assert "went on" in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("tag", "lines", "step"),
+    [
+        ("no-path", "ENV PATH=/nowhere", "echo $PATH; /bin/ls Gemfile.lock"),
+        ("home-relative", "ENV HOME=work", '[ "$(pwd)" = /work/project ]; ls Gemfile.lock'),
+        ("user-unknown", "USER 12345:678", "[ -O . ]; touch Gemfile.lock"),
+        ("user-nobody", "USER nobody", "[ -O . ]; touch Gemfile.lock"),
+        (
+            "sh-is-bash",
+            "RUN ln -sf bash /bin/sh && echo 'cd /etc' > /noise\nENV ENV=/noise BASH_ENV=/noise",
+            "circleci version; ls Gemfile.lock",
+        ),
+        ("no-local", "RUN rm -r /usr/local", "circleci version; bash -lc 'circleci version'"),
+        ("volumes", "VOLUME /tmp /root", "circleci version; ls Gemfile.lock"),
+    ],
+)
+def test_odd_images_run_jobs(
+    checkout: Checkout, docker_engine: Any, tag: str, lines: str, step: str
+) -> None:
+    image = image_of(docker_engine, f"orbyard-test/odd:{tag}", lines)
+    done = job(checkout, f"[{{image: '{image}'}}]", f"[checkout, run: {json.dumps(step)}]")
+    assert done.returncode == 0, done.stderr
+
+
+def test_an_image_in_which_steps_cannot_run_is_told_what_it_lacks(
+    checkout: Checkout, docker_engine: Any
+) -> None:
+    image = image_of(docker_engine, "orbyard-test/odd:no-id", "RUN rm /usr/bin/id")
+    done = job(checkout, f"[{{image: '{image}'}}]", "[run: echo never]")
+    assert done.returncode == 1
+    assert re.search(r"does not tell who its user is: .*id: not found", done.stderr), done.stderr
+    assert "orbyard-facts" not in done.stderr
+
+
+def test_a_working_directory_that_is_relative_counts_from_the_root(checkout: Checkout) -> None:
+    keys = "working_directory: work/app"
+    done = job(
+        checkout,
+        "[{image: debian:bookworm-slim}]",
+        "[checkout, run: pwd, run: {command: pwd, working_directory: sub}]",
+        keys=keys,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "/work/app\n" in done.stderr
+    assert "/work/app/sub\n" in done.stderr
+
+
 def test_an_entrypoint_that_is_to_be_preserved_is_run(
     checkout: Checkout, docker_engine: Any
 ) -> None:

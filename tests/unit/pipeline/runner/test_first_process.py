@@ -19,8 +19,8 @@ from pipeline.runner.first_process import (
 )
 
 
-def printed_by(*argv: str, home: str = "/home/me") -> bytes:
-    environ = {"HOME": home, "PATH": os.environ["PATH"]}
+def printed_by(*argv: str, home: str = "/home/me", path: str = os.environ["PATH"]) -> bytes:
+    environ = {"HOME": home, "PATH": path}
     return subprocess.run(argv, env=environ, check=True, capture_output=True).stdout
 
 
@@ -34,6 +34,12 @@ def test_the_facts_are_those_of_the_user_that_asks() -> None:
         os.environ["PATH"],
         has_bash=os.access("/bin/bash", os.X_OK),
     )
+
+
+def test_a_path_that_leads_nowhere_is_told_and_the_rest_found_all_the_same() -> None:
+    facts = read_facts(printed_by(*FACTS, path="/nowhere"))
+    assert facts is not None
+    assert (facts.uid, facts.path) == (os.getuid(), "/nowhere")
 
 
 def test_what_a_shell_says_before_does_not_matter() -> None:
@@ -64,6 +70,8 @@ def test_a_user_without_a_home_has_the_root_folder() -> None:
 def test_facts_are_not_shown_as_what_a_container_printed_last() -> None:
     lines = printed_by(*FACTS).decode().splitlines()
     assert without_facts([*lines, "no licence"]) == ["no licence"]
+    assert without_facts(["no id", *lines, "no licence"]) == ["no id", "no licence"]
+    assert without_facts([*lines[2:], "no licence"]) == ["no licence"]
     assert without_facts(["no licence"]) == ["no licence"]
     assert without_facts([]) == []
 
