@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterable, Iterator
 
-__all__ = ["ByteStream", "gathered"]
+__all__ = ["ByteStream", "gathered", "until_size"]
 
 
 def gathered(pieces: Iterable[bytes], size_bytes: int) -> Iterator[bytes]:
@@ -20,6 +20,14 @@ def gathered(pieces: Iterable[bytes], size_bytes: int) -> Iterator[bytes]:
             waiting, waiting_bytes = [], 0
     if waiting:
         yield b"".join(waiting)
+
+
+def until_size(pieces: Iterator[bytes], size_bytes: int) -> Iterator[bytes]:
+    """Yield the first pieces that make up a size, or all where there are fewer; the rest stays."""
+    left = size_bytes
+    while left > 0 and (piece := next(pieces, None)) is not None:
+        left -= len(piece)
+        yield piece
 
 
 class ByteStream(io.RawIOBase):

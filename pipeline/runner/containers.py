@@ -25,6 +25,7 @@ from pipeline.runner.container_spec import (
 from pipeline.runner.docker_daemon import Daemon
 from pipeline.runner.docker_sandbox import DockerSandbox
 from pipeline.runner.environment import environment_text
+from pipeline.runner.exchange import Exchange
 from pipeline.runner.first_process import (
     FACTS,
     Wanted,
@@ -132,7 +133,9 @@ def open_containers(
         undo.pop_all()
         undo.callback(sandbox.close)
         _go_on(cancel)
-        if not is_shared:
+        if is_shared:
+            sandbox.exchange = Exchange(job.shared, INSIDE)
+        else:
             folder, name = posixpath.split(INSIDE)
             engine.put_archive(primary, folder, [pack_shared(job.shared, name)])
         told = engine.attach(primary) if _is_ours(image, facts) else iter(())

@@ -32,6 +32,7 @@ p=$PATH
 u=$(id -u) g=$(id -g)
 printf "%s\\n" {_MARK} "$HOME" "$u" "$g" "$p"
 test -x /bin/bash && echo bash
+command -v tar > /dev/null && echo tar
 """
 
 FACTS = ("/bin/sh", "-c", f"{_TELL}echo {_END}")
@@ -95,6 +96,7 @@ class Facts:
         gid: its group's.
         path: its PATH, or "".
         has_bash: whether there is ``/bin/bash``.
+        has_tar: whether there is a ``tar``.
         is_prepared: whether all that was wanted has been made.
         is_empty: whether the working directory has nothing in it.
     """
@@ -104,6 +106,7 @@ class Facts:
     gid: int
     path: str
     has_bash: bool = False
+    has_tar: bool = False
     is_prepared: bool = False
     is_empty: bool = False
 
@@ -145,6 +148,7 @@ def read_facts(printed: bytes) -> Facts | None:
         int(gid),
         path,
         has_bash="bash" in rest,
+        has_tar="tar" in rest,
         is_prepared="prepared" in rest,
         is_empty="empty" in rest,
     )

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 from typing import Any
 
 import pytest
 
 from pipeline.runner.engine import open_engine
+from tests.integration.runner.debian_images import debian_image
 from tests.integration.runner.harness import PLAIN_IMAGE, Checkout
 
 EXECUTORS = pytest.mark.parametrize("executor", ["docker", "host"])
@@ -230,6 +232,64 @@ def test_folders_on_the_way_to_what_is_restored_are_the_user_s(
     )
     assert done.returncode == 0, done.stderr
     assert checkout.steps()["modes"]["lines"][-2:] == ["755", "700"]
+
+
+_LARGE_TREE = """
+mkdir -p "large/a b/$LONG" large/empty large/closed && cd large
+head -c 3000000 /dev/zero > zeros
+head -c 200000 /dev/urandom > "a b/$LONG/file-$LONG"
+printf 'x' > "$(printf 'new\\nline')"; printf 'y' > ü; printf 'z' > "$(printf 'raw-\\351')"
+printf '#!/bin/sh' > run && chmod 750 run && ln run same
+ln -s run link; ln -s /etc/passwd absolute; ln -s ../../../elsewhere outward; ln -s nowhere dangling
+echo in > closed/file && chmod 400 closed/file && chmod 500 closed && touch -d 2001-02-03 zeros empty
+"""
+_LIST = (
+    "cd large && find . ! -type f -printf '%P %y %m %U:%G %l\\n' | LC_ALL=C sort;"
+    " find . -type f -printf '%P %m %n %U:%G %s %Td.%Tm.%TY\\n' | LC_ALL=C sort;"
+    " find . -type f -print0 | LC_ALL=C sort -z | xargs -0 md5sum"
+)
+
+
+@pytest.mark.parametrize("image", ["IMAGE", "PLAIN", "busybox"])
+def test_a_large_cache_comes_back_as_it_was(
+    checkout: Checkout, docker_engine: Any, image: str
+) -> None:
+    if image == "busybox":
+        image = debian_image(docker_engine, "busybox")
+    checkout.write(f"""
+version: 2.1
+executors:
+  one: {{docker: [{{image: "{image}"}}], environment: {{LONG: {"long-name-" * 12}}}}}
+jobs:
+  save:
+    executor: one
+    steps:
+      - run: {json.dumps(_LARGE_TREE)}
+      - run: {{name: list, command: {json.dumps(_LIST)}}}
+      - save_cache: {{key: large, paths: [large]}}
+  restore:
+    executor: one
+    steps:
+      - restore_cache: {{key: large}}
+      - run: {{name: list, command: {json.dumps(_LIST)}}}
+  restore-over:
+    executor: one
+    steps:
+      - run: mkdir -p large/zeros large/more && touch large/more/kept && echo old > large/ü
+      - restore_cache: {{key: large}}
+      - run: rm -r large/more
+      - run: {{name: list, command: {json.dumps(_LIST)}}}
+workflows:
+  all: {{jobs: [save, restore: {{requires: [save]}}, restore-over: {{requires: [save]}}]}}
+""")
+    done = checkout.run()
+    assert done.returncode == 0, done.stderr
+    saved, restored, over = (
+        checkout.steps(job)["list"]["lines"] for job in ("save", "restore", "restore-over")
+    )
+    assert len(saved) > 20
+    assert restored == saved
+    assert over == saved
 
 
 def test_a_cache_is_kept_after_a_success_unless_it_says_otherwise(checkout: Checkout) -> None:

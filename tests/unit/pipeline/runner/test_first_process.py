@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -33,6 +34,7 @@ def test_the_facts_are_those_of_the_user_that_asks() -> None:
         os.getgid(),
         os.environ["PATH"],
         has_bash=os.access("/bin/bash", os.X_OK),
+        has_tar=shutil.which("tar") is not None,
     )
 
 
