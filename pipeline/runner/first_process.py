@@ -60,7 +60,7 @@ trap 'exit 0' TERM INT
 {_TELL}
 d=$1
 case $d in "~") d=$HOME ;; "~/"*) d=$HOME/${{d#??}} ;; esac
-[ "$u" != 0 ] || {{ prepare "$d" "$2" "$3" "$u:$g" 2> /dev/null && echo prepared; }}
+[ "$u" != 0 ] || [ -n "$4" ] || {{ prepare "$d" "$2" "$3" "$u:$g" 2> /dev/null && echo prepared; }}
 echo {_END}
 while :; do
   sleep 3600 & wait $!
