@@ -101,24 +101,29 @@ def make_snapshot(
 
 
 def _packed(folder: Path, names: Iterable[str], scratch: Path, clone: Path | None) -> Snapshot:
-    ordered = tuple(sorted(names))
-    outward = {name for name in ordered if _leads_out(folder, name)}
+    found = sorted(names)
+    links = {name for name in found if (folder / name).is_symlink()}
+    ordered = tuple(name for name in found if links.isdisjoint(_folders_of(name)))
+    outward = {name for name in links.intersection(ordered) if _leads_out(folder, name)}
     files = scratch / "files.tar.zst"
     inward = [name for name in ordered if name not in outward]
     write_archive(pack_paths(folder, inward, with_parents=True, end=False), files)
     if not outward:
         return Snapshot(files, ordered, clone)
-    links = scratch / "links.tar.zst"
-    write_archive(pack_paths(folder, sorted(outward), with_parents=True), links)
-    return Snapshot(files, ordered, clone, outward_links=links)
+    apart = scratch / "links.tar.zst"
+    write_archive(pack_paths(folder, sorted(outward), with_parents=True), apart)
+    return Snapshot(files, ordered, clone, outward_links=apart)
 
 
-def _leads_out(folder: Path, name: str) -> bool:
-    """Return whether a file is a link out of the checkout: Docker takes it only in a way of its own."""
-    path = folder / name
-    if not path.is_symlink():
-        return False
-    target = os.path.normpath(os.path.join(os.path.dirname(name), os.readlink(path)))
+def _folders_of(name: str) -> Iterator[str]:
+    """Yield the folders that a file is in. Git lists what it knew of one that a link has replaced."""
+    while name := name.rpartition("/")[0]:
+        yield name
+
+
+def _leads_out(folder: Path, link: str) -> bool:
+    """Return whether a link leads out of the checkout: Docker takes it only in a way of its own."""
+    target = os.path.normpath(os.path.join(os.path.dirname(link), os.readlink(folder / link)))
     return not target.startswith("/") and target.split("/")[0] == ".."
 
 

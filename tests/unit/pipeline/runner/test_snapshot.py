@@ -477,3 +477,20 @@ def test_a_snapshot_can_be_on_another_file_system(place: Place) -> None:
             place.root, "rev-parse", "HEAD"
         )
         assert snapshot.names
+
+
+@pytest.mark.parametrize("target", ["elsewhere", "../outside"])
+def test_a_link_in_place_of_a_folder_that_git_knows_is_the_link_alone(
+    place: Place, target: str
+) -> None:
+    place.write("vendor/gems/file")
+    place.commit()
+    (place.root / target / "gems").mkdir(parents=True)
+    (place.root / target / "gems" / "file").write_text("another")
+    (place.root / "vendor").rename(place.folder / "gone")
+    (place.root / "vendor").symlink_to(target)
+    snapshot = place.snapshot()
+    assert "vendor" in snapshot.names
+    assert "vendor/gems/file" not in snapshot.names
+    with tarfile.open(fileobj=io.BytesIO(b"".join(snapshot.archive()))) as archive:
+        assert "vendor/gems/file" not in archive.getnames()
