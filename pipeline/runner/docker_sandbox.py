@@ -9,7 +9,7 @@ import tarfile
 import threading
 import uuid
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from itertools import chain
@@ -34,6 +34,10 @@ _REST_S = 5
 """Seconds in which what a program printed last is passed over, once it was ended."""
 _LARGE_BYTES = 1 << 20
 """Bytes of a tar for which it is worth to start a program."""
+_RECORDS_OF_TAR = frozenset(
+    ("size", "uid", "gid", "uname", "gname", "mtime", "atime", "ctime", "comment", "hdrcharset")
+)
+"""Pax records that GNU's tar goes by or that change nothing; it drops others, as capabilities."""
 _FOLDERS_AT_ONCE = 500
 _GIVE = (
     'owner=$1; shift; for folder; do [ "$(stat -L -c %u "${folder%/*}/")" != "${owner%:*}" ] ||'
@@ -296,30 +300,48 @@ class DockerSandbox:
         home_owner: tuple[int, int] | None = None,
     ) -> None:
         parents: list[str] = []
-        given = renamed(tar, rename, owner=owner, home_owner=home_owner, on_parent=parents.append)
-        self._put(path, joined([given]))
+        records: set[str] = set()
+        given = renamed(
+            tar,
+            rename,
+            owner=owner,
+            home_owner=home_owner,
+            on_parent=parents.append,
+            on_record=records.add,
+        )
+        self._put(path, joined([given]), records)
         self._give_folders(posixpath.join(path, name) for name in parents)
 
-    def _put(self, path: str, tar: Iterable[bytes]) -> None:
-        """Unpack a tar by the engine, or a large one by the image's own tar: in half of the time."""
+    def _put(self, path: str, tar: Iterable[bytes], records: Set[str] = frozenset()) -> None:
+        """Unpack a tar by the engine, or a large one by the image's own tar: in half of the time.
+
+        Args:
+            path: where to.
+            tar: the tar.
+            records: the names of its pax records, once it has been read.
+        """
         pieces = self._until_stopped(tar)
         begin: list[bytes] = []
         if self.exchange is not None and self.has_tar:
             begin = list(until_size(pieces, _LARGE_BYTES))
             if sum(map(len, begin)) >= _LARGE_BYTES:
                 with self.exchange.holding(chain(begin, pieces)) as (here, there):
-                    self._put_file(path, here, there)
+                    self._put_file(path, here, there, by_engine=not records <= _RECORDS_OF_TAR)
                 return
         self.engine.put_archive(self.primary, path, chain(begin, pieces))
 
-    def _put_file(self, path: str, here: Path, there: str) -> None:
+    def _put_file(self, path: str, here: Path, there: str, *, by_engine: bool) -> None:
         argv = ("tar", "-x", "-p", "--numeric-owner", "-f", there, "-C", path)
-        code = self._run(argv, "0", env={}, cwd="/", on_output=_nobody_reads, cancel=self.cancel)
-        if self.cancel.is_set():
-            raise Interrupted("the run was stopped")
-        if code:
-            # The engine takes what is in the way, and says what is wrong as for a small archive.
-            self.engine.put_archive(self.primary, path, self._until_stopped(pieces_of(here)))
+        if not by_engine:
+            code = self._run(
+                argv, "0", env={}, cwd="/", on_output=_nobody_reads, cancel=self.cancel
+            )
+            if self.cancel.is_set():
+                raise Interrupted("the run was stopped")
+            if not code:
+                return
+        # The engine takes what is in the way, and says what is wrong as for a small archive.
+        self.engine.put_archive(self.primary, path, self._until_stopped(pieces_of(here)))
 
     def _give_folders(self, folders: Iterable[str]) -> None:
         """Let the job's user have those folders that the engine had to make: it makes them root's."""

@@ -32,7 +32,7 @@ p=$PATH
 u=$(id -u) g=$(id -g)
 printf "%s\\n" {_MARK} "$HOME" "$u" "$g" "$p"
 test -x /bin/bash && echo bash
-command -v tar > /dev/null && echo tar
+case $(tar --version 2> /dev/null) in *GNU*) echo tar ;; esac
 """
 
 FACTS = ("/bin/sh", "-c", f"{_TELL}echo {_END}")
@@ -96,7 +96,7 @@ class Facts:
         gid: its group's.
         path: its PATH, or "".
         has_bash: whether there is ``/bin/bash``.
-        has_tar: whether there is a ``tar``.
+        has_tar: whether there is GNU's ``tar``: that of busybox leaves some links to root.
         is_prepared: whether all that was wanted has been made.
         is_empty: whether the working directory has nothing in it.
     """

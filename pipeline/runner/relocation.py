@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import posixpath
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from pipeline.byte_stream import ByteStream, gathered
@@ -45,6 +45,7 @@ def renamed(
     owner: tuple[int, int] | None = None,
     outward_links: bool = True,
     on_parent: Callable[[str], None] | None = None,
+    on_record: Callable[[str], None] | None = None,
 ) -> Iterator[bytes]:
     """Yield a tar's members under other names, without the end mark.
 
@@ -55,11 +56,12 @@ def renamed(
         owner: user and group of all of it.
         outward_links: whether to keep symbolic links that lead out of the tar.
         on_parent: called with the new name of each folder that something is in and that is no member.
+        on_record: called with the name of each pax record that a member keeps.
 
     Raises:
         BrokenArchive: it is no tar, or not a whole one.
     """
-    change = _Change(rename, owner, home_owner, outward_links, on_parent)
+    change = _Change(rename, owner, home_owner, outward_links, on_parent, on_record)
     return gathered(_members(ByteStream(tar), change), _CHUNK)
 
 
@@ -72,6 +74,7 @@ class _Change:
     home_owner: tuple[int, int] | None
     outward_links: bool
     on_parent: Callable[[str], None] | None
+    on_record: Callable[[str], None] | None
     _folders: set[str] = field(default_factory=set)
     _fields: dict[tuple[int, int], bytes] = field(default_factory=dict)
 
@@ -108,6 +111,15 @@ class _Change:
             self._fields[owner] = tar_number(owner[0], 8) + tar_number(owner[1], 8)
         return self._fields[owner]
 
+    def records_of(self, records: Mapping[str, bytes], *, keeps_owner: bool) -> dict[str, bytes]:
+        """Return those of a member's pax records that are still right."""
+        dropped = _NAMES if keeps_owner else _NAMES | _OWNER
+        kept = {key: value for key, value in records.items() if key not in dropped}
+        if self.on_record is not None:
+            for key in kept:
+                self.on_record(key)
+        return kept
+
 
 def _members(tar: ByteStream, change: _Change) -> Iterator[bytes]:
     records: dict[str, bytes] = {}
@@ -122,7 +134,10 @@ def _members(tar: ByteStream, change: _Change) -> Iterator[bytes]:
             raise BrokenArchive(f"{member.name} is a sparse file, which cannot be kept")
         names = change.names_of(member)
         if names is not None:
-            yield _header(block, total, member, names, change.owner_of(member), records)
+            owner = change.owner_of(member)
+            if records:
+                yield pax_header(change.records_of(records, keeps_owner=owner is None))
+            yield _header(block, total, member, names, owner)
         records.clear()
         left = member.size + -member.size % BLOCK
         while left:
@@ -145,9 +160,8 @@ def _header(
     member: Member,
     names: tuple[str, str],
     owner: bytes | None,
-    records: dict[str, bytes],
 ) -> bytes:
-    """Return a header with another name, target and owner, and what has to stand before it."""
+    """Return a header with another name, target and owner, after what has no room in it."""
     name, target = map(os.fsencode, names)
     if member.kind is Kind.FOLDER:
         name += b"/"
@@ -167,9 +181,6 @@ def _header(
     made[148:156] = b"%06o\0 " % total
     if len(name) > 100 or len(target) > 100:
         made[:0] = extended_names(name, target)
-    if records:
-        dropped = _NAMES if owner is None else _NAMES | _OWNER
-        made[:0] = pax_header({k: v for k, v in records.items() if k not in dropped})
     return bytes(made)
 
 

@@ -292,6 +292,23 @@ workflows:
     assert over == saved
 
 
+def test_a_program_s_capabilities_come_back_in_a_large_cache(
+    checkout: Checkout, docker_engine: Any
+) -> None:
+    done = checkout.build(
+        """
+        - run: mkdir large && head -c 3000000 /dev/zero > large/ping && setcap cap_net_raw+ep large/ping
+        - save_cache: {key: large, paths: [large]}
+        - run: rm -r large
+        - restore_cache: {key: large}
+        - run: {name: read, command: getcap large/ping}
+        """,
+        image=debian_image(docker_engine, "capabilities"),
+    )
+    assert done.returncode == 0, done.stderr
+    assert checkout.steps()["read"]["lines"][-1] == "large/ping cap_net_raw=ep"
+
+
 def test_a_cache_is_kept_after_a_success_unless_it_says_otherwise(checkout: Checkout) -> None:
     checkout.build(
         """

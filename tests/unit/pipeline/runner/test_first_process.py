@@ -25,6 +25,11 @@ def printed_by(*argv: str, home: str = "/home/me", path: str = os.environ["PATH"
     return subprocess.run(argv, env=environ, check=True, capture_output=True).stdout
 
 
+def has_gnu_tar() -> bool:
+    tar = shutil.which("tar")
+    return tar is not None and b"GNU" in subprocess.check_output([tar, "--version"])
+
+
 def test_the_facts_are_those_of_the_user_that_asks() -> None:
     printed = printed_by(*FACTS)
     assert is_whole(printed)
@@ -34,7 +39,7 @@ def test_the_facts_are_those_of_the_user_that_asks() -> None:
         os.getgid(),
         os.environ["PATH"],
         has_bash=os.access("/bin/bash", os.X_OK),
-        has_tar=shutil.which("tar") is not None,
+        has_tar=has_gnu_tar(),
     )
 
 
@@ -105,3 +110,12 @@ def test_programs_are_linked_and_those_that_may_be_missing_only_where_they_are(
     assert printed_by(*argv[:2], links, *argv[3:]) == b""
     found = {path.name: path.read_text() for path in (tmp_path / "bin").iterdir()}
     assert found == {"circleci": "programs/circleci", "curl": "bin/curl", "wget": "web/wget"}
+
+
+@pytest.mark.parametrize(("says", "is_told"), [("tar (GNU tar) 1.34", True), ("bsdtar 3.6", False)])
+def test_only_gnu_s_tar_is_told_of(tmp_path: Path, says: str, is_told: bool) -> None:
+    (tmp_path / "tar").write_text(f"#!/bin/sh\necho '{says}'\n")
+    (tmp_path / "tar").chmod(0o755)
+    facts = read_facts(printed_by(*FACTS, path=f"{tmp_path}:{os.environ['PATH']}"))
+    assert facts is not None
+    assert facts.has_tar is is_told

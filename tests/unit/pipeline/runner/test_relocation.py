@@ -161,6 +161,24 @@ def test_folders_that_are_not_in_the_tar_are_told_once() -> None:
     assert told == ["home/.npm/_cacache", "home/.npm", "home", "home/project"]
 
 
+def test_records_that_members_keep_are_told() -> None:
+    capable, large, other = member("~/ping"), member(f"~/{LONG}"), member("~/left-out")
+    capable.pax_headers = {"SCHILY.xattr.security.capability": "\x01"}
+    large.pax_headers, large.uid = {"size": "3"}, 8**8
+    other.pax_headers = {"SCHILY.acl": "x"}
+    tar = tar_of(capable, large, other, format_=tarfile.PAX_FORMAT)
+    told: set[str] = set()
+    list(
+        renamed(
+            [tar],
+            lambda name: None if "left" in name else name,
+            owner=(1, 1),
+            on_record=told.add,
+        )
+    )
+    assert told == {"SCHILY.xattr.security.capability", "size"}
+
+
 def test_what_docker_s_engine_sends_of_a_long_name_is_read() -> None:
     """POSIX splits a name of up to 256 bytes over two fields."""
     made = member("~/" + "folder/" * 14 + "file-with-a-name.rb")
