@@ -204,7 +204,7 @@ def run_(
     """
     from pipeline.ci_options import compile_options
     from pipeline.errors import InvalidInput
-    from pipeline.local_options import LocalOptions
+    from pipeline.local_options import LocalOptions, check_options
     from pipeline.local_run import run_locally
     from pipeline.runner.plan import Choice
     from pipeline.runner.report import read_targets
@@ -264,6 +264,7 @@ def run_(
         as_json=json,
         reports=() if dry_run or list_ else read_targets(report or (), run.cwd),
     )
+    check_options(options)  # what is wrong here does not get better by waiting for changes of files
 
     def once() -> bool:
         compiling = compile_options(
