@@ -20,6 +20,7 @@ from pipeline.byte_stream import until_size
 from pipeline.errors import Interrupted, OrbyardError, WorkFailed
 from pipeline.runner.exchange import Exchange, pieces_of
 from pipeline.runner.first_process import Facts, Wanted, preparation, without_facts
+from pipeline.runner.made_folders import give_folders_argvs
 from pipeline.runner.relocation import below_root, joined, renamed
 from pipeline.runner.resources import Resources
 
@@ -38,12 +39,6 @@ _RECORDS_OF_TAR = frozenset(
     ("size", "uid", "gid", "uname", "gname", "mtime", "atime", "ctime", "comment", "hdrcharset")
 )
 """Pax records that GNU's tar goes by or that change nothing; it drops others, as capabilities."""
-_FOLDERS_AT_ONCE = 500
-_GIVE = (
-    'owner=$1; shift; for folder; do [ "$(stat -L -c %u "${folder%/*}/")" != "${owner%:*}" ] ||'
-    ' [ "$(stat -c %u "$folder")" != 0 ] || chown "$owner" "$folder"; done'
-)
-"""Gives a user what is root's in a folder that is the user's, and so could have been made by them."""
 _OOM_FILES = "/sys/fs/cgroup/memory.events /sys/fs/cgroup/memory/memory.oom_control"
 """Where cgroup v2 and v1 count the programs that were ended for want of memory."""
 
@@ -119,9 +114,15 @@ class DockerSandbox:
     ) -> int:
         mark = f"/tmp/.orbyard-{uuid.uuid4().hex[:12]}"  # noqa: S108  # inside of the container
         wrapped = ["/bin/sh", "-c", f'echo $$ > {mark}; exec "$@"', "sh", *argv]
-        execution, output = self.engine.execute(
-            self.primary, wrapped, env=env, cwd=cwd, user=user, tty=tty
-        )
+        try:
+            execution, output = self.engine.execute(
+                self.primary, wrapped, env=env, cwd=cwd, user=user, tty=tty
+            )
+        except WorkFailed:
+            state = self.engine.state(self.primary)
+            if state is not None and state.running:
+                raise
+            raise self._lost() from None
         ended = threading.Event()
         if cancel is not None:
             watcher = threading.Thread(
@@ -153,11 +154,11 @@ class DockerSandbox:
     def _lost(self) -> WorkFailed:
         state = self.engine.state(self.primary)
         if state is None:
-            return WorkFailed("the job's container was removed while the step ran")
+            return WorkFailed("the job's container was removed")
         if state.oom_killed:
             return WorkFailed(self._out_of_memory())
         return WorkFailed(
-            f"the job's container ended with exit code {state.exit_code} while the step ran",
+            f"the job's container ended with exit code {state.exit_code}",
             details=self.last_output(),
         )
 
@@ -310,7 +311,10 @@ class DockerSandbox:
             on_record=records.add,
         )
         self._put(path, joined([given]), records)
-        self._give_folders(posixpath.join(path, name) for name in parents)
+        if self.uid:
+            folders = (posixpath.join(path, name) for name in parents)
+            for argv in give_folders_argvs(folders, (self.uid, self.gid), self.home):
+                self._root(argv)
 
     def _put(self, path: str, tar: Iterable[bytes], records: Set[str] = frozenset()) -> None:
         """Unpack a tar by the engine, or a large one by the image's own tar: in half of the time.
@@ -342,15 +346,6 @@ class DockerSandbox:
                 return
         # The engine takes what is in the way, and says what is wrong as for a small archive.
         self.engine.put_archive(self.primary, path, self._until_stopped(pieces_of(here)))
-
-    def _give_folders(self, folders: Iterable[str]) -> None:
-        """Let the job's user have those folders that the engine had to make: it makes them root's."""
-        if not self.uid:
-            return
-        made = sorted(name for name in folders if not f"{self.home}/".startswith(f"{name}/"))
-        for first in range(0, len(made), _FOLDERS_AT_ONCE):
-            some = made[first : first + _FOLDERS_AT_ONCE]
-            self._root([*_shell(_GIVE), "sh", f"{self.uid}:{self.gid}", *some])
 
     def _until_stopped(self, pieces: Iterable[bytes]) -> Iterator[bytes]:
         for piece in pieces:

@@ -138,6 +138,17 @@ def test_a_container_that_ends_at_once_is_named_with_what_it_printed(checkout: C
     assert "Traceback" not in done.stderr
 
 
+def test_steps_in_and_after_which_the_container_has_ended_say_so(checkout: Checkout) -> None:
+    done = job(
+        checkout,
+        "[{image: debian:bookworm-slim}]",
+        "[run: {name: ends, command: kill 1; sleep 60}, run: {name: later, command: ls, when: always}]",
+    )
+    assert done.returncode == 1
+    for name in ("ends", "later"):
+        assert "the job's container ended with exit code 0" in checkout.steps()[name]["text"]
+
+
 def test_a_container_that_ends_before_its_services_start_is_named(checkout: Checkout) -> None:
     entry = "entrypoint: [sh, -c, 'echo no licence; exit 7']"
     docker = f"[{{image: PLAIN, {entry}}}, {{image: PLAIN, command: [sleep, '60']}}]"
