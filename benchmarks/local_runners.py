@@ -5,7 +5,9 @@ wants Node.js 22, rsync, and its image firecow/gitlab-ci-local-util). Each way t
 the medians are printed, whole commands as a user runs them, start-up included.
 
 Then the runner's own overhead, from its records: of a step over the same program started by hand in a
-running container, of a docker job over `docker run`, of a host job over a shell, and of fifty jobs.
+running container, of a docker job over `docker run`, and of a host job over a shell. Fifty docker jobs, one
+after the other and several at once, stand beside as many `docker run` by xargs: how much an engine does at
+once is not ours to choose.
 """
 
 from __future__ import annotations
@@ -25,6 +27,7 @@ IMAGE = os.environ.get("ORBYARD_BENCH_IMAGE", "debian:bookworm-slim")
 ROUNDS = 5
 STEPS = 20
 JOBS = 8
+MANY = 50
 TIMEOUT_S = 300
 
 
@@ -80,13 +83,17 @@ def overhead(root: Path) -> None:
     steps = runs(project(root / "steps", 1, STEPS + 1), "--job", "job-0")
     one = runs(project(root / "one", 1), "--job", "job-0")
     host = runs(root / "one", "--job", "job-0", "--executor", "host")
-    fifty = runs(project(root / "fifty", 50), "--jobs", "4")
     per_step = (steps - one) / STEPS
     print("overhead, without start-up")
     print(f"  a step        {per_step * 1000:6.0f} ms, by hand {step * 1000:.0f}")
     print(f"  a docker job  {one * 1000:6.0f} ms, docker run {plain * 1000:.0f}")
     print(f"  a host job    {host * 1000:6.0f} ms, bash -c {shell * 1000:.0f}")
-    print(f"  50 jobs, 4 at once {fifty:.2f} s; 50 x docker run / 4 is {50 * plain / 4:.2f} s")
+    many = project(root / "many", MANY)
+    for at_once in (1, 2, 4):
+        ours = runs(many, "--jobs", str(at_once), rounds=1)
+        shell_line = f"seq {MANY} | xargs -P{at_once} -I_ docker run --rm {IMAGE} true"
+        by_xargs = seconds_of(["bash", "-c", shell_line], root)
+        print(f"  {MANY} docker jobs, {at_once} at once {ours:6.1f} s, docker run {by_xargs:.1f} s")
 
 
 def project(folder: Path, jobs: int, steps: int = 1) -> Path:
@@ -144,10 +151,10 @@ def seconds_of(argv: list[str], folder: Path) -> float:
     return seconds
 
 
-def runs(folder: Path, *words: str) -> float:
+def runs(folder: Path, *words: str, rounds: int = ROUNDS) -> float:
     """Return the median seconds of a run's jobs, as its record tells them."""
     taken = []
-    for _ in range(ROUNDS):
+    for _ in range(rounds):
         seconds_of([orbyard(), "ci.run", *words], folder)
         newest = max(
             (folder / ".orbyard" / "runs").iterdir(), key=lambda path: path.stat().st_mtime

@@ -38,6 +38,8 @@ class MemberCheck:
     def __init__(self, limits: Limits | None = None, *, outward_links: bool = False) -> None:
         self._limits = limits or Limits()
         self._outward_links = outward_links
+        # A character takes up to four bytes, a folder's name at least one.
+        self._short = min(self._limits.name_bytes // 4, self._limits.depth)
         self._members = 0
         self._bytes = 0
 
@@ -69,6 +71,8 @@ class MemberCheck:
         return self._plain(member.target, member)
 
     def _plain(self, name: str, member: Member) -> str:
+        if self._is_plain(name):
+            return name.removesuffix("/")
         if name.startswith("/"):
             raise UnsafeArchive(f"{_shown(member)} has an absolute path")
         if "\0" in name or len(os.fsencode(name)) > self._limits.name_bytes:
@@ -79,6 +83,16 @@ class MemberCheck:
         if len(parts) > self._limits.depth:
             raise UnsafeArchive(f"{_shown(member)} is more than {self._limits.depth} folders deep")
         return "/".join(parts)
+
+    def _is_plain(self, name: str) -> bool:
+        """Tell of most names, and quickly, that nothing about them is special."""
+        return not (
+            len(name) > self._short
+            or name.startswith((".", "/"))
+            or "/." in name
+            or "//" in name
+            or "\0" in name
+        )
 
     def _check_symlink(self, member: Member, path: str) -> None:
         target = member.target
