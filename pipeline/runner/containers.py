@@ -138,7 +138,7 @@ def open_containers(
         else:
             folder, name = posixpath.split(INSIDE)
             engine.put_archive(primary, folder, [pack_shared(job.shared, name)])
-        told = engine.attach(primary) if _is_ours(image, facts) else iter(())
+        told = _told(engine, primary) if _is_ours(image, facts) else iter(())
         _start(engine, primary, image, facts, engine.platform)
         for text in shared_ports(job.images[1:]):
             note(f"warning: {text}")
@@ -239,6 +239,14 @@ def _emulation_hint(image: DockerImage, facts: ImageFacts, own: str) -> str:
         f" that (`docker run --privileged --rm tonistiigi/binfmt --install {cpu}`, or Rosetta in Docker"
         " Desktop), or name an image that has both"
     )
+
+
+def _told(engine: ContainerEngine, primary: str) -> Iterator[bytes]:
+    """Return what the first process will print; nothing where an engine attaches only to what runs."""
+    try:
+        return engine.attach(primary)
+    except WorkFailed:
+        return iter(())
 
 
 def _learn(sandbox: DockerSandbox, told: Iterator[bytes]) -> None:

@@ -2,27 +2,43 @@
 
 from __future__ import annotations
 
+import os
 import re
 import socket
 import threading
 from contextlib import suppress
 from pathlib import Path
 
+from tests.conftest import missing
+
 _HEAD = re.compile(rb"(?:GET|POST|PUT|DELETE|HEAD) /(?:v[0-9.]+/)?(\S+) HTTP/1\.1\r\n")
+_REFUSAL = b"HTTP/1.1 409 Conflict\r\nContent-Length: 25\r\n\r\n" + b'{"message":"not running"}'
+
+
+def engine_socket() -> str:
+    """The engine's own socket."""
+    host = os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock")
+    if not host.startswith("unix://"):
+        missing("an engine with a socket, not one over TCP")
+    return host.removeprefix("unix://")
 
 
 class Gate:
-    """Lets requests through to the engine, and holds the answer to the nth of a kind.
+    """Lets requests through to the engine, and holds or refuses the answer to the nth of a kind.
 
     Args:
         path: the socket to be made.
         engine: the engine's own.
         kind: a regular expression for method-less paths, as ``containers/create``.
         nth: which of them, from 1.
+        refuses: whether it is refused in the engine's place.
     """
 
-    def __init__(self, path: Path, engine: str, kind: str, nth: int = 1) -> None:
+    def __init__(
+        self, path: Path, engine: str, kind: str, nth: int = 1, *, refuses: bool = False
+    ) -> None:
         self._engine = engine
+        self._refuses = refuses
         self._kind = re.compile(kind)
         self._left = nth
         self._lock = threading.Lock()
@@ -52,8 +68,11 @@ class Gate:
         with suppress(OSError):
             while data := client.recv(65536):
                 if (found := _HEAD.match(data)) and self._is_the_one(found[1].decode()):
-                    held.set()
                     self.reached.set()
+                    if self._refuses:
+                        client.sendall(_REFUSAL)
+                        continue
+                    held.set()
                 if self.frozen.is_set():
                     self.released.wait(600)
                 engine.sendall(data)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import socket
 import subprocess
@@ -15,7 +14,7 @@ from typing import Any
 import pytest
 
 from tests.integration.runner.docker_image import make_docker_image
-from tests.integration.runner.engine_gate import Gate
+from tests.integration.runner.engine_gate import Gate, engine_socket
 from tests.integration.runner.harness import Checkout
 from tests.integration.runner.session import Session
 
@@ -48,13 +47,6 @@ PHASES = {
     "service-start": (r"containers/[0-9a-f]+/start", 3),
     "attach": (r"containers/[0-9a-f]+/archive\?path=\S*project", 1),
 }
-
-
-def engine_socket() -> str:
-    host = os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock")
-    if not host.startswith("unix://"):
-        pytest.skip("needs an engine with a socket")
-    return host.removeprefix("unix://")
 
 
 def start(checkout: Checkout, *words: str, **environ: str) -> subprocess.Popen[bytes]:

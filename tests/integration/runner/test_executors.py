@@ -17,6 +17,7 @@ import pytest
 
 from tests.conftest import missing
 from tests.integration.runner.docker_image import make_docker_image
+from tests.integration.runner.engine_gate import Gate, engine_socket
 from tests.integration.runner.harness import Checkout
 
 
@@ -102,6 +103,18 @@ def test_a_working_directory_that_is_relative_counts_from_the_root(checkout: Che
     assert done.returncode == 0, done.stderr
     assert "/work/app\n" in done.stderr
     assert "/work/app/sub\n" in done.stderr
+
+
+def test_an_engine_that_attaches_only_to_what_runs_is_asked_afterwards(
+    checkout: Checkout, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate = Gate(tmp_path / "engine.sock", engine_socket(), "containers/.*/attach", refuses=True)
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/engine.sock")
+    done = job(checkout, "[{image: IMAGE}]", "[checkout, run: 'test -O Gemfile.lock && id -un']")
+    gate.close()
+    assert gate.reached.is_set()
+    assert done.returncode == 0, done.stderr
+    assert "circleci" in done.stderr
 
 
 def test_an_entrypoint_that_is_to_be_preserved_is_run(
