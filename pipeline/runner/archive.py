@@ -18,6 +18,7 @@ import hashlib
 import os
 import sys
 import tempfile
+from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from io import BufferedRandom
@@ -55,6 +56,7 @@ _LEVEL = 1
 default, 3, takes twice the time for a tenth less."""
 
 _PIECE = 1 << 20
+_AHEAD = 4
 _MOST_WORKERS = 4
 
 
@@ -138,13 +140,15 @@ def _even_pieces(tar: Iterable[bytes]) -> Iterator[bytes]:
 class OpenArchive:
     """An archive being read: the plain tar, in pieces of up to 1 MB; a shared lock is held meanwhile.
 
-    The next piece is decompressed, in a thread, while the reader is busy with the last one.
+    The next pieces are decompressed, in a thread, while the reader is busy with the last one: some, since a
+    piece of small files takes long to unpack, and one of a large file no time.
     """
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
         self._pieces = _decompressed(file)
-        self._ahead: tuple[ThreadPoolExecutor, Future[bytes]] | None = None
+        self._thread: ThreadPoolExecutor | None = None
+        self._ahead: deque[Future[bytes]] = deque()
 
     def __iter__(self) -> Self:
         return self
@@ -152,21 +156,20 @@ class OpenArchive:
     def __next__(self) -> bytes:
         if self._file.closed:
             raise StopIteration
-        if self._ahead is None:
+        if self._thread is None:
             from concurrent.futures import ThreadPoolExecutor
 
-            thread = ThreadPoolExecutor(1, "decompression")
-            self._ahead = thread, thread.submit(next, self._pieces, b"")
-        thread, future = self._ahead
+            self._thread = ThreadPoolExecutor(1, "decompression")
+        while len(self._ahead) < _AHEAD:
+            self._ahead.append(self._thread.submit(next, self._pieces, b""))
         try:
-            piece = future.result()
+            piece = self._ahead.popleft().result()
         except BaseException:
             self.close()
             raise
         if not piece:
             self.close()
             raise StopIteration
-        self._ahead = thread, thread.submit(next, self._pieces, b"")
         return piece
 
     def __enter__(self) -> Self:
@@ -185,9 +188,9 @@ class OpenArchive:
 
     def close(self) -> None:
         """Let go of the file; there is nothing to be read any more."""
-        ahead, self._ahead = self._ahead, None
-        if ahead is not None:
-            ahead[0].shutdown(cancel_futures=True)
+        if self._thread is not None:
+            self._thread.shutdown(cancel_futures=True)
+            self._ahead.clear()
         self._file.close()
 
 
