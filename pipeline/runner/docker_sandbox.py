@@ -7,6 +7,7 @@ import posixpath
 import re
 import tarfile
 import threading
+import time
 import uuid
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
@@ -31,6 +32,8 @@ __all__ = ["DockerSandbox", "Part"]
 
 _STOPPED = 130
 _KILLED = 137
+_END_S = 5
+"""Seconds in which an engine takes note of a container's end."""
 _REST_S = 5
 """Seconds in which what a program printed last is passed over, once it was ended."""
 _LARGE_BYTES = 1 << 20
@@ -143,13 +146,24 @@ class DockerSandbox:
             code = self.engine.exit_code(execution)
         except WorkFailed:
             raise self._lost() from None
-        if code == _KILLED:
-            state = self.engine.state(self.primary)
-            if state is None or not state.running:
-                raise self._lost()
+        if code == _KILLED and self._has_ended():
+            raise self._lost()
         if code:
             self._tell_of_memory(on_output)
         return code
+
+    def _has_ended(self) -> bool:
+        """Tell whether the container has ended, of which the engine learns a moment after its programs."""
+        with suppress(OrbyardError):
+            if self._root(_shell(":"))[0] == 0:
+                return False
+        deadline = time.monotonic() + _END_S
+        while time.monotonic() < deadline:
+            state = self.engine.state(self.primary)
+            if state is None or not state.running:
+                return True
+            time.sleep(0.05)
+        return False
 
     def _lost(self) -> WorkFailed:
         state = self.engine.state(self.primary)
