@@ -27,6 +27,7 @@ from pipeline.runner.docker_sandbox import DockerSandbox
 from pipeline.runner.environment import environment_text
 from pipeline.runner.exchange import Exchange
 from pipeline.runner.first_process import (
+    ASKS_FOR_USER,
     FACTS,
     Wanted,
     first_process,
@@ -262,6 +263,9 @@ def _learn(sandbox: DockerSandbox, told: Iterator[bytes]) -> None:
         facts = read_facts(printed)
     if facts is None:
         words = without_facts(printed.decode(errors="replace").splitlines())
+        if not words:  # what went wrong may have come in between the facts
+            _, printed = sandbox.capture(ASKS_FOR_USER)
+            words = printed.decode(errors="replace").splitlines()
         raise _NoFacts(" ".join(words[-5:]))
     sandbox.take(facts)
 

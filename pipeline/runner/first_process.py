@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 __all__ = [
+    "ASKS_FOR_USER",
     "FACTS",
     "Facts",
     "Wanted",
@@ -37,6 +38,8 @@ case $(tar --version 2> /dev/null) in *GNU*) echo tar ;; esac
 
 FACTS = ("/bin/sh", "-c", f"{_TELL}echo {_END}")
 """A program that prints the facts."""
+ASKS_FOR_USER = ("/bin/sh", "-c", "id -u > /dev/null")
+"""A program that prints why the facts cannot be had, where there is a shell."""
 
 _PREPARE = """
 prepare() {

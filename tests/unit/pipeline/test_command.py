@@ -38,8 +38,8 @@ def fail(run, how):
         raise OSError(errno.EROFS, os.strerror(errno.EROFS), "/a/b")
     if how == "interrupt":
         raise KeyboardInterrupt
-    print("ready", flush=True)
     try:
+        print("ready", flush=True)
         time.sleep(30)
     finally:
         time.sleep(0.5)
