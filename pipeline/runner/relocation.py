@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pipeline.byte_stream import ByteStream, gathered
 from pipeline.runner.tar_members import (
     BLOCK,
+    EMPTY_BLOCK,
     END_OF_TAR,
     BrokenArchive,
     Kind,
@@ -24,13 +25,12 @@ from pipeline.runner.tar_members import (
     member_of,
     read_extension,
 )
-from pipeline.runner.tar_packing import extended_names, pax_header, tar_number
+from pipeline.runner.tar_packing import NAME_ROOM, extended_names, pax_header, tar_number
 
 __all__ = ["joined", "portable_name", "relocated", "renamed"]
 
 _CHUNK = 1 << 18
 """Bytes of a large file, and of small members, to hand on at once."""
-_EMPTY_BLOCK = b"\0" * BLOCK
 _NAMES = frozenset(("path", "linkpath"))
 _OWNER = frozenset(("uid", "gid", "uname", "gname"))
 _ROOT = "_"
@@ -123,7 +123,7 @@ class _Change:
 
 def _members(tar: ByteStream, change: _Change) -> Iterator[bytes]:
     records: dict[str, bytes] = {}
-    while (block := _taken(tar, BLOCK)) != _EMPTY_BLOCK:
+    while (block := _taken(tar, BLOCK)) != EMPTY_BLOCK:
         total = check_sum(block)
         if is_extension(block):
             size = extension_size(block)
@@ -165,9 +165,9 @@ def _header(
     name, target = map(os.fsencode, names)
     if member.kind is Kind.FOLDER:
         name += b"/"
-    fields = [(0, name[:100].ljust(100, b"\0"))]
+    fields = [(0, name[:NAME_ROOM].ljust(NAME_ROOM, b"\0"))]
     if target or member.target:
-        fields.append((157, target[:100].ljust(100, b"\0")))
+        fields.append((157, target[:NAME_ROOM].ljust(NAME_ROOM, b"\0")))
     if owner is not None:
         fields += [(108, owner), (265, bytes(64))]
     if block[345] and block[257:263] == b"ustar\0":
@@ -179,9 +179,7 @@ def _header(
         total += sum(value) - sum(made[at:end])
         made[at:end] = value
     made[148:156] = b"%06o\0 " % total
-    if len(name) > 100 or len(target) > 100:
-        made[:0] = extended_names(name, target)
-    return bytes(made)
+    return extended_names(name, target) + made
 
 
 def _leads_out(name: str, target: str) -> bool:

@@ -18,6 +18,7 @@ from pipeline.errors import InvalidInput
 
 __all__ = [
     "BLOCK",
+    "EMPTY_BLOCK",
     "END_OF_TAR",
     "BrokenArchive",
     "Kind",
@@ -33,8 +34,8 @@ __all__ = [
 ]
 
 BLOCK = 512
-END_OF_TAR = b"\0" * BLOCK * 2
-_EMPTY_BLOCK = b"\0" * BLOCK
+EMPTY_BLOCK = b"\0" * BLOCK
+END_OF_TAR = EMPTY_BLOCK * 2
 _LARGEST_EXTENSION = 1 << 20
 """Bytes of a long name or of pax records that are read at all."""
 _LATEST = 1 << 33
@@ -165,7 +166,7 @@ class TarScanner:
         return len(data)
 
     def _read_block(self, block: bytes) -> None:
-        if block == _EMPTY_BLOCK:
+        if block == EMPTY_BLOCK:
             self._empty_blocks += 1
             return
         if self._empty_blocks:

@@ -13,13 +13,12 @@ from pathlib import Path
 
 from pipeline.byte_stream import gathered
 from pipeline.errors import InvalidInput, WorkFailed
-from pipeline.runner.tar_members import END_OF_TAR
+from pipeline.runner.tar_members import BLOCK, END_OF_TAR
 
-__all__ = ["extended_names", "pack_paths", "pax_header", "tar_number"]
+__all__ = ["NAME_ROOM", "extended_names", "pack_paths", "pax_header", "tar_number"]
 
-_BLOCK = 512
 _PIECE = 1 << 20
-_ROOM = 100
+NAME_ROOM = 100
 """Bytes that a header has for a name, and for a link's target."""
 _TYPES = {stat.S_IFREG: b"0", stat.S_IFDIR: b"5", stat.S_IFLNK: b"2"}
 _HARDLINK = b"1"
@@ -138,8 +137,8 @@ def _file(path: bytes, name: bytes) -> Iterator[bytes]:
                 raise WorkFailed(f"{os.fsdecode(path)} became shorter while it was archived")
             left -= len(data)
             yield data
-        if status.st_size % _BLOCK:
-            yield b"\0" * (-status.st_size % _BLOCK)
+        if status.st_size % BLOCK:
+            yield b"\0" * (-status.st_size % BLOCK)
     finally:
         os.close(fd)
 
@@ -149,7 +148,7 @@ def extended_names(name: bytes, target: bytes = b"") -> bytes:
     return b"".join(
         _block(b"././@LongLink", 0o644, len(text) + 1, 0, kind) + _padded(text + b"\0")
         for kind, text in ((b"K", target), (b"L", name))
-        if len(text) > _ROOM
+        if len(text) > NAME_ROOM
     )
 
 
@@ -178,15 +177,15 @@ def _block(
     name: bytes, mode: int, size: int, mtime: int, type_: bytes, target: bytes = b""
 ) -> bytes:
     head = b"%b%07o\0%s%b%b" % (
-        name[:_ROOM].ljust(_ROOM, b"\0"),
+        name[:NAME_ROOM].ljust(NAME_ROOM, b"\0"),
         mode,
         b"0000000\x000000000\x00",
         tar_number(size),
         tar_number(mtime),
     )
-    tail = b"%b%b%b" % (type_, target[:_ROOM].ljust(_ROOM, b"\0"), b"ustar  \0")
+    tail = b"%b%b%b" % (type_, target[:NAME_ROOM].ljust(NAME_ROOM, b"\0"), b"ustar  \0")
     total = sum(head) + sum(tail) + 8 * 32
-    return b"%b%06o\0 %b" % (head, total, tail.ljust(_BLOCK - 156, b"\0"))
+    return b"%b%06o\0 %b" % (head, total, tail.ljust(BLOCK - 156, b"\0"))
 
 
 def tar_number(value: int, width: int = 12) -> bytes:
@@ -199,4 +198,4 @@ def tar_number(value: int, width: int = 12) -> bytes:
 
 
 def _padded(data: bytes) -> bytes:
-    return data + b"\0" * (-len(data) % _BLOCK)
+    return data + b"\0" * (-len(data) % BLOCK)

@@ -62,7 +62,7 @@ def test_the_first_image_s_own_entrypoint_and_command_are_not_run(
     ("tag", "lines", "step"),
     [
         ("no-path", "ENV PATH=/nowhere", "echo $PATH; /bin/ls Gemfile.lock"),
-        ("home-relative", "ENV HOME=work", '[ "$(pwd)" = /work/project ]; ls Gemfile.lock'),
+        ("home-relative", "ENV HOME=place", '[ "$(pwd)" = /place/project ]; ls Gemfile.lock'),
         ("user-unknown", "USER 12345:678", "[ -O . ]; touch Gemfile.lock"),
         ("user-nobody", "USER nobody", "[ -O . ]; touch Gemfile.lock"),
         (
@@ -93,7 +93,7 @@ def test_an_image_in_which_steps_cannot_run_is_told_what_it_lacks(
 
 
 def test_a_working_directory_that_is_relative_counts_from_the_root(checkout: Checkout) -> None:
-    keys = "working_directory: work/app"
+    keys = "working_directory: place/app"
     done = job(
         checkout,
         "[{image: debian:bookworm-slim}]",
@@ -101,8 +101,8 @@ def test_a_working_directory_that_is_relative_counts_from_the_root(checkout: Che
         keys=keys,
     )
     assert done.returncode == 0, done.stderr
-    assert "/work/app\n" in done.stderr
-    assert "/work/app/sub\n" in done.stderr
+    assert "/place/app\n" in done.stderr
+    assert "/place/app/sub\n" in done.stderr
 
 
 def test_an_engine_that_attaches_only_to_what_runs_is_asked_afterwards(

@@ -11,15 +11,11 @@ import pytest
 
 from pipeline.checkout_values import CheckoutValues
 from pipeline.ci_options import CompileOptions
-from pipeline.config.nodes import Source
 from pipeline.errors import InvalidInput
 from pipeline.local_options import LocalOptions, check_options, with_pipeline
 from pipeline.orb_store import RepositoryOrbs
 from pipeline.runner.plan import Choice
 
-CONFIG = Source(
-    "config.yml", "version: 2.1\nparameters:\n  deep: {type: boolean, default: false}\n"
-)
 NOTHING = LocalOptions(Choice())
 
 

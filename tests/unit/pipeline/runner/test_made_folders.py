@@ -13,7 +13,7 @@ def test_outer_folders_come_first_and_the_home_folder_stays_as_it_is() -> None:
 
 def test_no_program_is_run_for_nothing_and_no_command_line_is_too_long() -> None:
     assert not list(give_folders_argvs(["/home"], (1, 1), "/home/me"))
-    many = [f"/work/{number}" for number in range(1200)]
+    many = [f"/srv/{number}" for number in range(1200)]
     argvs = list(give_folders_argvs(many, (1, 1), "/home/me"))
     assert len(argvs) == 3
     assert {name for argv in argvs for name in argv[5:]} == set(many)

@@ -29,10 +29,10 @@ def check(target: str, keys: str = "docker: [{image: a}]", executor: str = "auto
         ("/home", "docker: [{image: a}]"),
         ("/home/me/project", "docker: [{image: a, user: me}]"),
         ("/", "docker: [{image: a}]"),
-        ("/work/app", "docker: [{image: a}], working_directory: /work/app"),
-        ("/work", "docker: [{image: a}], working_directory: /work/app"),
+        ("/srv/app", "docker: [{image: a}], working_directory: /srv/app"),
+        ("/srv", "docker: [{image: a}], working_directory: /srv/app"),
         ("/root/app", "docker: [{image: a}], working_directory: ~/app"),
-        ("/work/./app/../app", "docker: [{image: a}], working_directory: /work/app"),
+        ("/srv/./app/../app", "docker: [{image: a}], working_directory: /srv/app"),
     ],
 )
 def test_a_volume_over_the_working_directory_is_refused(target: str, keys: str) -> None:
@@ -50,7 +50,7 @@ def test_a_volume_over_the_working_directory_is_refused(target: str, keys: str) 
         ("/mnt/shared", "docker: [{image: a}]"),
         ("/root/project", "docker: [{image: a, user: me}]"),
         ("/home/me/project", "docker: [{image: a, user: root}]"),
-        ("/root/project", "docker: [{image: a}], working_directory: /work"),
+        ("/root/project", "docker: [{image: a}], working_directory: /srv"),
         ("/root/project", "machine: true"),
     ],
 )
