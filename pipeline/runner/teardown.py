@@ -6,12 +6,13 @@ import threading
 import time
 from collections.abc import Callable
 
+from pipeline.runner.workers import wait_for
+
 __all__ = ["Teardown"]
 
 _LONGEST_S = 60.0
 """Seconds that a run waits at its end. An engine that does not answer is not to hold it for ever: the next
 run removes what is left."""
-_LOOK_S = 0.2
 
 
 class Teardown:
@@ -49,9 +50,5 @@ class Teardown:
         deadline = time.monotonic() + longest_s
         with self._lock:
             threads = list(self._threads)
-        for thread in threads:
-            while thread.is_alive() and time.monotonic() < deadline:
-                thread.join(min(_LOOK_S, longest_s))
-                if thread.is_alive() and gives_up():
-                    return False
-        return not (self._has_failed or any(thread.is_alive() for thread in threads))
+        ended = wait_for(threads, lambda: gives_up() or time.monotonic() >= deadline)
+        return ended and not self._has_failed

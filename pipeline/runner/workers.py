@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
-__all__ = ["Left", "Workers", "call_or_leave"]
+__all__ = ["Left", "Workers", "call_or_leave", "wait_for"]
 
 T = TypeVar("T")
 
@@ -22,6 +22,21 @@ _Item = tuple[Future[Any], Callable[[], Any]]
 
 class Left(Exception):
     """A call did not come to an end while somebody waited for it."""
+
+
+def wait_for(threads: Iterable[threading.Thread], gives_up: Callable[[], bool]) -> bool:
+    """Wait until threads have ended, and say whether they have.
+
+    Args:
+        threads: the threads.
+        gives_up: asked again and again; True ends the waiting.
+    """
+    for thread in threads:
+        while thread.is_alive():
+            thread.join(_LOOK_S)
+            if thread.is_alive() and gives_up():
+                return False
+    return True
 
 
 class Workers:
@@ -56,12 +71,7 @@ class Workers:
             gives_up: asked again and again; True ends the waiting.
         """
         self._calls.put(None)
-        for thread in self._threads:
-            while thread.is_alive():
-                thread.join(_LOOK_S)
-                if thread.is_alive() and gives_up():
-                    return False
-        return True
+        return wait_for(self._threads, gives_up)
 
     def __enter__(self) -> Workers:
         return self
